@@ -1,0 +1,6 @@
+// What Swift cannot import by itself, one header a subject.
+// Everything on the hot path is `static inline`, so that the Swift optimiser can inline it.
+#pragma once
+#include "heap.h"
+#include "probe.h"
+#include "kernel.h"

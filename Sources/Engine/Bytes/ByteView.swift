@@ -1,0 +1,116 @@
+import CLinux
+import Glibc
+
+/// Bytes that someone else owns: where they start and how many there are.
+///
+/// Trivial and unchecked in its lifetime: a view into a query buffer dies with the call, a view
+/// into an entry dies with the next change of the keyspace. Whoever wants to keep bytes copies
+/// them. Subscripts are checked.
+struct ByteView {
+    let start: UnsafeRawPointer
+    let count: Int
+
+    init(start: UnsafeRawPointer, count: Int) {
+        self.start = start
+        self.count = count
+    }
+
+    /// The bytes of a literal, which live as long as the program.
+    init(_ literal: StaticString) {
+        self.init(start: UnsafeRawPointer(literal.utf8Start), count: literal.utf8CodeUnitCount)
+    }
+
+    /// No bytes, at an address that is valid for zero bytes.
+    static var empty: ByteView { ByteView("") }
+
+    var isEmpty: Bool { count == 0 }
+
+    subscript(index: Int) -> UInt8 {
+        precondition(index >= 0 && index < count, "byte index outside the view")
+        return start.load(fromByteOffset: index, as: UInt8.self)
+    }
+
+    /// The bytes from `lower` up to `upper`; both must lie inside.
+    func slice(_ lower: Int, _ upper: Int) -> ByteView {
+        precondition(lower >= 0 && lower <= upper && upper <= count, "slice outside the view")
+        return ByteView(start: start + lower, count: upper - lower)
+    }
+
+    func dropFirst(_ dropped: Int) -> ByteView { slice(Swift.min(dropped, count), count) }
+    func prefix(_ length: Int) -> ByteView { slice(0, Swift.min(length, count)) }
+
+    func copy(to destination: UnsafeMutableRawPointer) {
+        memcpy(destination, start, count)
+    }
+}
+
+// MARK: - Comparison
+
+extension ByteView: Equatable {
+    static func == (left: ByteView, right: ByteView) -> Bool {
+        left.count == right.count && memcmp(left.start, right.start, left.count) == 0
+    }
+
+    static func == (left: ByteView, right: StaticString) -> Bool { left == ByteView(right) }
+
+    /// Lexicographic order of unsigned bytes, shorter first: negative, zero or positive.
+    func compare(_ other: ByteView) -> Int {
+        let order = memcmp(start, other.start, Swift.min(count, other.count))
+        return order != 0 ? Int(order) : count - other.count
+    }
+
+    /// Equality that folds ASCII letters, for names of commands and options.
+    func equalsIgnoringCase(_ other: ByteView) -> Bool {
+        count == other.count && strncasecmp(
+            start.assumingMemoryBound(to: CChar.self),
+            other.start.assumingMemoryBound(to: CChar.self), count) == 0
+    }
+
+    func equalsIgnoringCase(_ literal: StaticString) -> Bool {
+        equalsIgnoringCase(ByteView(literal))
+    }
+
+    func hasPrefix(_ prefix: ByteView) -> Bool {
+        count >= prefix.count && memcmp(start, prefix.start, prefix.count) == 0
+    }
+
+    /// The position of the first `byte` at or after `from`.
+    func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
+        precondition(from >= 0 && from <= count, "search outside the view")
+        guard let found = memchr(start + from, Int32(byte), count - from) else { return nil }
+        return UnsafeRawPointer(found) - start
+    }
+}
+
+// MARK: - Leaving the world of bytes (cold paths only)
+
+extension ByteView {
+    /// A Swift string, for log lines and settings; invalid UTF-8 is replaced.
+    var string: String {
+        String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+    }
+
+    var array: [UInt8] { Array(UnsafeRawBufferPointer(start: start, count: count)) }
+}
+
+extension String {
+    /// Lends this string's UTF-8 as a view.
+    func withByteView<Result, Failure: Error>(
+        _ body: (ByteView) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let bytes = Array(utf8)
+        return try bytes.withByteView(body)
+    }
+}
+
+extension [UInt8] {
+    /// Lends this array's bytes as a view.
+    func withByteView<Result, Failure: Error>(
+        _ body: (ByteView) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try withUnsafeBufferPointer { (bytes) throws(Failure) in
+            guard let base = bytes.baseAddress else { return try body(.empty) }
+            return try body(ByteView(start: UnsafeRawPointer(base), count: bytes.count))
+        }
+    }
+}
