@@ -2,5 +2,6 @@
 // Everything on the hot path is `static inline`, so that the Swift optimiser can inline it.
 #pragma once
 #include "heap.h"
+#include "number.h"
 #include "probe.h"
 #include "kernel.h"

@@ -48,7 +48,7 @@ struct ByteView {
 
 extension ByteView: Equatable {
     static func == (left: ByteView, right: ByteView) -> Bool {
-        left.count == right.count && memcmp(left.start, right.start, left.count) == 0
+        left.count == right.count && equalBytes(left.start, right.start, count: left.count)
     }
 
     static func == (left: ByteView, right: StaticString) -> Bool { left == ByteView(right) }

@@ -1,0 +1,13 @@
+// Numbers that need C's `long double` (INCRBYFLOAT is defined by it) or the exact text of printf.
+#pragma once
+#include <stddef.h>
+
+/// Parses the whole text (no blanks around it, at most 255 bytes) as a double; infinities by name are
+/// accepted, NaN is not. Returns 0 when it is not a number.
+int apus_parse_double(const char *text, size_t length, double *value);
+/// base + increment by texts: 1 and the text in `out`, 0 base is no number, -1 NaN or infinity.
+int apus_increment_text(const char *base, size_t base_length, const char *increment,
+                        size_t increment_length, char *out, size_t capacity);
+/// printf's "%.*g" and "%.*f".
+int apus_format_general(double value, int precision, char *out, size_t capacity);
+int apus_format_fixed(double value, int precision, char *out, size_t capacity);

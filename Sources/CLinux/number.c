@@ -1,0 +1,63 @@
+#include "include/number.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// strtold and strtod want a terminator and accept leading blanks; Redis accepts neither.
+static int terminated(const char *text, size_t length, char copy[256]) {
+    if (length == 0 || length > 255) return 0;
+    if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) return 0;
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return strlen(copy) == length;
+}
+
+static int parse_long_double(const char *text, size_t length, long double *value) {
+    char copy[256], *end;
+    if (!terminated(text, length, copy)) return 0;
+    errno = 0;
+    *value = strtold(copy, &end);
+    if (*end != 0 || isnan(*value)) return 0;
+    return !(errno == ERANGE && (*value == HUGE_VALL || *value == -HUGE_VALL || fpclassify(*value) == FP_ZERO));
+}
+
+int apus_parse_double(const char *text, size_t length, double *value) {
+    char copy[256], *end;
+    if (!terminated(text, length, copy)) return 0;
+    errno = 0;
+    *value = strtod(copy, &end);
+    if (*end != 0 || isnan(*value)) return 0;
+    return !(errno == ERANGE && (*value == HUGE_VAL || *value == -HUGE_VAL || fpclassify(*value) == FP_ZERO));
+}
+
+int apus_increment_text(const char *base, size_t base_length, const char *increment,
+                        size_t increment_length, char *out, size_t capacity) {
+    long double left, right;
+    if (!parse_long_double(base, base_length, &left)) return 0;
+    if (!parse_long_double(increment, increment_length, &right)) return 0;
+    long double sum = left + right;
+    if (isnan(sum) || isinf(sum)) return -1;
+    int length = snprintf(out, capacity, "%.17Lf", sum);
+    if (length < 0 || (size_t)length >= capacity) return -1;
+    if (strchr(out, '.')) {
+        while (length > 0 && out[length - 1] == '0') length--;
+        if (length > 0 && out[length - 1] == '.') length--;
+    }
+    if (length == 2 && out[0] == '-' && out[1] == '0') {
+        out[0] = '0';
+        length = 1;
+    }
+    out[length] = 0;
+    return length;
+}
+
+int apus_format_general(double value, int precision, char *out, size_t capacity) {
+    return snprintf(out, capacity, "%.*g", precision, value);
+}
+
+int apus_format_fixed(double value, int precision, char *out, size_t capacity) {
+    return snprintf(out, capacity, "%.*f", precision, value);
+}

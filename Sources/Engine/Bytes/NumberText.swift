@@ -1,0 +1,119 @@
+import CLinux
+
+/// Numbers to and from ASCII, by Redis's rules and without allocation.
+///
+/// An integer is accepted only in its one canonical spelling: no blanks, no `+`, no leading zeros,
+/// so that a value which looks like an integer can be stored as one and read back unchanged.
+enum NumberText {
+    /// "-9223372036854775808"
+    static let longestInteger = 20
+
+    // MARK: - Integers
+
+    /// The value of `text` if it is the canonical spelling of a signed 64-bit integer.
+    static func integer(_ text: ByteView) -> Int64? {
+        let count = text.count
+        guard count > 0, count <= longestInteger else { return nil }
+        let start = text.start
+        var index = 0
+        var first = start.load(as: UInt8.self)
+        if count == 1 {
+            return first >= 0x30 && first <= 0x39 ? Int64(first &- 0x30) : nil
+        }
+        let negative = first == UInt8(ascii: "-")
+        if negative {
+            index = 1
+            first = start.load(fromByteOffset: 1, as: UInt8.self)
+        }
+        guard first >= 0x31, first <= 0x39 else { return nil }
+        var value: UInt64 = 0
+        while index < count {
+            let digit = start.load(fromByteOffset: index, as: UInt8.self) &- 0x30
+            guard digit <= 9 else { return nil }
+            let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = scaled.addingReportingOverflow(UInt64(digit))
+            if overflow || carry { return nil }
+            value = sum
+            index &+= 1
+        }
+        if negative {
+            return value <= UInt64(1) << 63 ? Int64(bitPattern: ~value &+ 1) : nil
+        }
+        return value <= UInt64(Int64.max) ? Int64(bitPattern: value) : nil
+    }
+
+    /// Writes the decimal text of `number` and returns its length, at most `longestInteger`.
+    static func write(_ number: Int64, to target: UnsafeMutableRawPointer) -> Int {
+        if number >= 0 { return write(magnitude: UInt64(number), to: target) }
+        target.storeBytes(of: UInt8(ascii: "-"), as: UInt8.self)
+        return write(magnitude: number.magnitude, to: target + 1) &+ 1
+    }
+
+    /// Decimal digits of `number`, without sign.
+    static func digitCount(_ number: UInt64) -> Int {
+        var count = 1
+        var rest = number
+        while rest >= 10_000 {
+            rest /= 10_000
+            count &+= 4
+        }
+        if rest >= 1000 { return count &+ 3 }
+        if rest >= 100 { return count &+ 2 }
+        return rest >= 10 ? count &+ 1 : count
+    }
+
+    private static func write(magnitude: UInt64, to target: UnsafeMutableRawPointer) -> Int {
+        if magnitude < 10 {
+            target.storeBytes(of: UInt8(truncatingIfNeeded: magnitude) &+ 0x30, as: UInt8.self)
+            return 1
+        }
+        let count = digitCount(magnitude)
+        var rest = magnitude
+        var position = count
+        while rest >= 10 {
+            let pair = rest % 100
+            rest /= 100
+            position &-= 2
+            let digits = UInt16(truncatingIfNeeded: (pair / 10) | (pair % 10) << 8) &+ 0x3030
+            if position >= 0 {
+                target.storeBytes(of: digits.littleEndian, toByteOffset: position, as: UInt16.self)
+            }
+        }
+        if position == 1 {
+            target.storeBytes(of: UInt8(truncatingIfNeeded: rest) &+ 0x30, as: UInt8.self)
+        }
+        return count
+    }
+
+    // MARK: - Floating point
+
+    /// The longest text `write(double:)` or `increment` produces: a long double of 4933 digits.
+    static let longestDecimal = 5120
+
+    /// The value of `text` as a double; infinities by name count, NaN does not.
+    static func double(_ text: ByteView) -> Double? {
+        var value = 0.0
+        let characters = text.start.assumingMemoryBound(to: CChar.self)
+        return apus_parse_double(characters, text.count, &value) != 0 ? value : nil
+    }
+
+    /// The text of a double that reads back as the same value: integers without a point, else the
+    /// shortest of 17 significant digits; `inf`, `-inf`, `nan`.
+    static func write(double value: Double, to target: UnsafeMutableRawPointer) -> Int {
+        if value.isNaN { return write("nan", to: target) }
+        if value.isInfinite { return write(value < 0 ? "-inf" : "inf", to: target) }
+        if value == 0 { return write(value.sign == .minus ? "-0" : "0", to: target) }
+        // Below 2^52 an integral double is an exact integer and prints as one.
+        if value > -4503599627370495, value < 4503599627370496, value == value.rounded() {
+            return write(Int64(value), to: target)
+        }
+        let characters = target.assumingMemoryBound(to: CChar.self)
+        return Int(apus_format_general(value, 17, characters, longestDecimal))
+    }
+
+    private static func write(_ literal: StaticString, to target: UnsafeMutableRawPointer) -> Int {
+        let bytes = ByteView(literal)
+        bytes.copy(to: target)
+        return bytes.count
+    }
+}

@@ -1,0 +1,74 @@
+/// One execution of a command: what it was given, where it replies, and what it did.
+///
+/// Made once for a batch and refilled for each request, so that what it holds on to is paid for per
+/// batch. A handler reaches everything through it, by name; handlers keep nothing of it.
+struct Call: ~Copyable {
+    let server: Server
+    let keyspace: Keyspace
+    /// Who sent the request.
+    var connection: Connection
+    /// The database the session has selected.
+    var database: Database
+    var arguments: Arguments
+    /// The number of the command's row.
+    var command: Int32
+    var reply: ReplyWriter
+    /// Set by a handler whose request must not be counted, logged or shown to monitors.
+    var isSilent = false
+
+    init(server: Server, connection: Connection) {
+        self.server = server
+        self.connection = connection
+        keyspace = server.keyspace
+        database = server.keyspace[connection.session.database]
+        arguments = Arguments.none
+        command = 0
+        reply = ReplyWriter()
+    }
+
+    /// The wall clock in milliseconds.
+    var now: Int64 { keyspace.now }
+
+    var row: CommandTable.Row { server.commands[command] }
+
+    // MARK: - Keys
+
+    /// The key at `index`, hashed; for keys found ahead of execution that has been done already.
+    @inline(__always)
+    func key(_ index: Int) -> Key {
+        let hash = arguments.hash(index)
+        let bytes = arguments[index]
+        return Key(bytes: bytes, hash: hash != 0 ? hash : keyspace.hasher.hash(bytes))
+    }
+
+    // MARK: - Effects
+
+    /// States that this call changed `key`. Replication, AOF, WATCH, notifications, tracking and
+    /// the waking of blocked clients follow from it.
+    @inline(__always)
+    func changed(_ key: Key, _ event: KeyEvent) {
+        keyspace.changed(key.bytes, event, in: database)
+    }
+
+    @inline(__always)
+    func changed(_ key: Key, _ event: KeyEvent, in database: Database) {
+        keyspace.changed(key.bytes, event, in: database)
+    }
+
+    /// States an event that goes with a change already counted, or that changes nothing.
+    @inline(__always)
+    func notify(_ key: Key, _ event: KeyEvent) {
+        keyspace.changed(key.bytes, event, in: database, by: 0)
+    }
+
+    /// States that the call changed the data in a way no key event tells (FLUSHALL, SWAPDB).
+    func changedWholesale(by changes: Int = 1) { keyspace.counters.changes &+= changes }
+
+    // MARK: - Failing
+
+    /// Writes an error whose text depends on the request: `throw call.fail("ERR …")`.
+    mutating func fail(_ text: String) -> CommandError {
+        reply.error(text)
+        return .replied
+    }
+}

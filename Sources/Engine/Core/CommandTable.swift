@@ -1,0 +1,131 @@
+/// All commands by name, and what the hot path needs to know of each, by number.
+///
+/// A command's number is its place in the table; subcommands have numbers of their own. Built once;
+/// lookup of a name is one probe of a small open-addressed table on its folded first 16 bytes.
+final class CommandTable {
+    /// A command as a call finds it.
+    struct Row {
+        let command: Command
+        /// Name as INFO and ACL write it: `get`, `config|set`.
+        let fullName: String
+        /// Number of the container, -1 for a command that stands alone.
+        let container: Int32
+        let number: Int32
+        /// Smallest and largest number of arguments.
+        let leastArguments: Int
+        let mostArguments: Int
+        let flags: CommandFlags
+        let categories: CommandCategories
+        /// The legacy triple of COMMAND INFO, derived from the key specifications.
+        let firstKey: Int
+        let lastKey: Int
+        let keyStep: Int
+        /// Numbers of the subcommands, in documented order.
+        var subcommands: [Int32]
+        let handler: Command.Handler
+    }
+
+    private(set) var rows: [Row] = []
+    /// Numbers of the top-level commands.
+    private(set) var topLevel: [Int32] = []
+    /// What the hot path reads; trivial, and without reference counting.
+    private(set) var index: CommandIndex
+    private var subcommandsByName: [Int32: [String: Int32]] = [:]
+    /// Names a configuration took away or gave (`rename-command`).
+    private var renamed: [(from: String, to: String)] = []
+
+    init(_ commands: [Command], renaming: [(from: String, to: String)] = []) {
+        let total = commands.reduce(0) { $0 + 1 + $1.subcommands.count }
+        index = CommandIndex.create(capacity: total)
+        renamed = renaming
+        for command in commands { add(command) }
+    }
+
+    deinit { index.destroy() }
+
+    var count: Int { rows.count }
+
+    subscript(number: Int32) -> Row { rows[Int(number)] }
+
+    private func add(_ command: Command) {
+        let number = append(command, container: nil)
+        topLevel.append(number)
+        var name = command.name.lowercased()
+        if let rename = renamed.last(where: { $0.from.lowercased() == name }) {
+            name = rename.to.lowercased()
+        }
+        if !name.isEmpty { name.withByteView { index.insert(name: $0, number) } }
+        var byName: [String: Int32] = [:]
+        for subcommand in command.subcommands {
+            let subnumber = append(subcommand, container: number)
+            rows[Int(number)].subcommands.append(subnumber)
+            byName[subcommand.name.lowercased()] = subnumber
+        }
+        if !byName.isEmpty { subcommandsByName[number] = byName }
+    }
+
+    private func append(_ command: Command, container: Int32?) -> Int32 {
+        let number = Int32(rows.count)
+        let keys = KeyExtraction.legacyTriple(command.keys)
+        var flags = command.flags
+        if keys.movable || (command.keyFinder != nil && command.keys.isEmpty) {
+            flags.insert(.movableKeys)
+        }
+        let (least, most) =
+            switch command.arity {
+            case .exactly(let count): (count, count)
+            case .atLeast(let count): (count, Int.max)
+            }
+        let name = command.name.lowercased()
+        rows.append(
+            Row(
+                command: command,
+                fullName: container.map { rows[Int($0)].fullName + "|" + name } ?? name,
+                container: container ?? -1, number: number, leastArguments: least,
+                mostArguments: most, flags: flags, categories: Self.categories(command),
+                firstKey: keys.first, lastKey: keys.last, keyStep: keys.step, subcommands: [],
+                handler: command.handler))
+        index.append(
+            CommandIndex.Row(
+                handler: command.handler, leastArguments: least, mostArguments: most,
+                flags: flags, firstKey: Int32(keys.first), lastKey: Int32(keys.last),
+                keyStep: Int32(keys.step), isContainer: !command.subcommands.isEmpty))
+        return number
+    }
+
+    /// Explicit categories, and those that flags and group imply.
+    private static func categories(_ command: Command) -> CommandCategories {
+        var categories = command.categories.union(command.group.category)
+        if command.flags.contains(.write) { categories.insert(.write) }
+        if command.flags.contains(.readOnly) && !categories.contains(.scripting) {
+            categories.insert(.read)
+        }
+        if command.flags.contains(.admin) { categories.formUnion([.admin, .dangerous]) }
+        if command.flags.contains(.pubSub) { categories.insert(.pubSub) }
+        if command.flags.contains(.blocking) { categories.insert(.blocking) }
+        categories.insert(command.flags.contains(.fast) ? .fast : .slow)
+        return categories
+    }
+
+    // MARK: - Lookup
+
+    /// The number of the command called `name` in any case, -1 if there is none.
+    @inline(__always)
+    func find(_ name: ByteView) -> Int32 { index.find(name) }
+
+    /// The subcommand of `container` called `name`, -1 if there is none.
+    func findSubcommand(of container: Int32, _ name: ByteView) -> Int32 {
+        subcommandsByName[container]?[name.string.lowercased()] ?? -1
+    }
+
+    /// The row for `name`, which may be `container|subcommand`.
+    func row(named name: String) -> Row? {
+        let parts = name.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false)
+        let number = String(parts.first ?? "").withByteView { find($0) }
+        guard number >= 0 else { return nil }
+        if parts.count == 1 { return self[number] }
+        let subnumber = String(parts[1]).withByteView { findSubcommand(of: number, $0) }
+        return subnumber >= 0 ? self[subnumber] : nil
+    }
+}
+

@@ -1,0 +1,116 @@
+import CLinux
+import Reactor
+
+/// A socket, the bytes on their way in and out of it, and the session of who speaks on it.
+///
+/// Buffers are lent, not kept: an idle connection holds none. Input is read into a shared slot and
+/// only the beginning of an unfinished request is kept here; the reply block comes from a pool and
+/// goes back when the last byte is sent.
+final class Connection {
+    /// What makes a request take the long way through the dispatcher, or not be executed at all.
+    struct Gate: OptionSet {
+        let rawValue: UInt32
+        static let unauthenticated = Gate(rawValue: 1 << 0)
+        /// Inside MULTI.
+        static let queueing = Gate(rawValue: 1 << 1)
+        /// Subscribed, RESP2.
+        static let subscribed = Gate(rawValue: 1 << 2)
+        /// CLIENT REPLY OFF or SKIP.
+        static let replyMuted = Gate(rawValue: 1 << 3)
+        /// CLIENT NO-TOUCH.
+        static let noTouch = Gate(rawValue: 1 << 4)
+        /// Executes nothing more: closing, blocked, or held back by CLIENT PAUSE.
+        static let closing = Gate(rawValue: 1 << 8)
+        static let blocked = Gate(rawValue: 1 << 9)
+        static let paused = Gate(rawValue: 1 << 10)
+        static let halted: Gate = [.closing, .blocked, .paused]
+    }
+
+    let id: UInt64
+    /// The place in the server's table, and which tenant of it this is.
+    let place: UInt32
+    let generation: UInt32
+    var transport: Transport
+    let peerName: String
+    let localName: String
+    let isUnixSocket: Bool
+    let createdAt: Int64
+    /// Milliseconds of the monotonic clock at the last request.
+    var lastInteraction: Int64
+    var session = Session()
+    var gate: Gate = []
+
+    /// The beginning of a request that is not whole yet.
+    var pending = ByteBuffer()
+    /// Such a request when it is large.
+    var large: LargeRequest?
+    /// Replies not yet sent; taken by `Call` while its requests are executed.
+    var reply = ReplyWriter()
+
+    /// Closed as soon as its replies are sent; or at once.
+    var closesAfterReply = false
+    var closesNow = false
+    /// Why, for the log.
+    var closeReason = ""
+    /// Whether epoll watches for room to write, and for bytes to read.
+    var watchesWritable = false
+    var watchesReadable = true
+    /// In the list of connections with replies to send.
+    var isInReplyList = false
+    /// When the soft limit of the output buffer was first exceeded; 0: it is not.
+    var softLimitSince: Int64 = 0
+
+    // Counted for CLIENT LIST.
+    var commandCount = 0
+    var inputBytes = 0
+    var outputBytes = 0
+    /// The number of the last command, -1 before the first.
+    var lastCommand: Int32 = -1
+    /// The largest reply buffer and request of late.
+    var replyPeak = 0
+    var inputPeak = 0
+    /// A place for what later features keep about a connection.
+    var unblock: Unblock?
+
+    /// How a blocked command ends early (CLIENT UNBLOCK).
+    enum Unblock {
+        case timeout, error
+    }
+
+    init(
+        id: UInt64, place: UInt32, generation: UInt32, transport: consuming Transport, now: Int64,
+        monotonic: Int64
+    ) {
+        self.id = id
+        self.place = place
+        self.generation = generation
+        peerName = Socket.peerName(transport.descriptor)
+        localName = Socket.localName(transport.descriptor)
+        isUnixSocket = Socket.isUnix(transport.descriptor)
+        self.transport = transport
+        createdAt = now
+        lastInteraction = monotonic
+    }
+
+    /// Bytes this connection holds: itself, its input and its output.
+    var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory }
+    var inputMemory: Int { pending.capacity + (large?.heldBytes ?? 0) }
+    var outputMemory: Int { reply.capacity }
+
+    /// What the object and its strings take, about.
+    static let ownBytes = 560
+}
+
+/// The one face through which a connection's bytes are read and written: plain sockets today; TLS
+/// joins here without touching anything above.
+struct Transport {
+    let descriptor: Int32
+
+    func receive(into memory: UnsafeMutableRawBufferPointer) -> Transfer {
+        Socket.receive(descriptor, into: memory)
+    }
+
+    func send(_ bytes: ByteView) -> Transfer {
+        Socket.send(descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
+    }
+}

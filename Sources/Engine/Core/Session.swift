@@ -1,0 +1,22 @@
+/// Who speaks on a connection: what HELLO, AUTH, SELECT and CLIENT set.
+struct Session {
+    var database = 0
+    var protocolVersion = 2
+    var isAuthenticated = false
+    /// The name of the ACL user.
+    var user = "default"
+    /// CLIENT SETNAME.
+    var name = ""
+    /// CLIENT SETINFO.
+    var libraryName = ""
+    var libraryVersion = ""
+    /// CLIENT REPLY: OFF lasts; SKIP leaves out the reply of the next command.
+    var replyMode = ReplyMode.on
+    /// CLIENT NO-EVICT, CLIENT NO-TOUCH.
+    var isSparedFromEviction = false
+    var leavesAccessUntouched = false
+
+    enum ReplyMode {
+        case on, off, skipNext, skipThis
+    }
+}

@@ -1,0 +1,299 @@
+import CLinux
+
+/// A key as a lookup wants it: its bytes and their hash, computed once.
+struct Key {
+    let bytes: ByteView
+    let hash: UInt64
+}
+
+/// What happened to a key: the word in keyspace notifications, and what replication derives from.
+struct KeyEvent: Equatable, Sendable {
+    /// The letter of `notify-keyspace-events` that lets it pass.
+    enum Class: UInt8, Sendable {
+        case generic, string, list, set, hash, sortedSet, stream, expired, evicted, new, miss, module
+    }
+
+    let name: StaticString
+    let kind: Class
+
+    init(_ name: StaticString, _ kind: Class) {
+        self.name = name
+        self.kind = kind
+    }
+
+    static func == (left: KeyEvent, right: KeyEvent) -> Bool {
+        ByteView(left.name) == ByteView(right.name)
+    }
+
+    static let set = KeyEvent("set", .string)
+    static let delete = KeyEvent("del", .generic)
+    static let expire = KeyEvent("expire", .generic)
+    static let persist = KeyEvent("persist", .generic)
+    static let expired = KeyEvent("expired", .expired)
+    static let evicted = KeyEvent("evicted", .evicted)
+    static let renameFrom = KeyEvent("rename_from", .generic)
+    static let renameTo = KeyEvent("rename_to", .generic)
+    static let moveFrom = KeyEvent("move_from", .generic)
+    static let moveTo = KeyEvent("move_to", .generic)
+    static let copyTo = KeyEvent("copy_to", .generic)
+    static let append = KeyEvent("append", .string)
+    static let setRange = KeyEvent("setrange", .string)
+    static let incrementBy = KeyEvent("incrby", .string)
+    static let incrementByFloat = KeyEvent("incrbyfloat", .string)
+}
+
+/// One recorded effect, for those who follow the keyspace.
+struct RecordedEvent {
+    let event: KeyEvent
+    let database: Int
+    let key: [UInt8]
+}
+
+/// Everything the databases share: arena, hash seed, time, counters, and who wants to know of changes.
+///
+/// A trivial handle to state at a fixed address; created once for the life of the server.
+struct Keyspace {
+    /// Who follows changes. While nobody does, an effect costs one test of this word.
+    struct Interest: OptionSet, Sendable {
+        let rawValue: UInt32
+        static let notifications = Interest(rawValue: 1)
+        static let propagation = Interest(rawValue: 2)
+        static let watchers = Interest(rawValue: 4)
+        static let tracking = Interest(rawValue: 8)
+        static let blocked = Interest(rawValue: 16)
+    }
+
+    private struct State {
+        let arena: Arena
+        let hasher: SeededHash
+        var now: Int64
+        var accessStamp: UInt32
+        var interest: Interest
+        var counters: Counters
+        var databases: UnsafeMutablePointer<Database>
+        var databaseCount: Int
+        var events: ContiguousArray<RecordedEvent>
+        var graveyard: Graveyard
+        var limits: StringLimits
+        var expiryPolicy = ExpiryPolicy.remove
+    }
+
+    /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
+    /// may not write at the moment) only looks away, until its primary removes it.
+    enum ExpiryPolicy {
+        case remove, hide
+    }
+
+    /// Counted for INFO.
+    struct Counters {
+        var hits = 0
+        var misses = 0
+        var expired = 0
+        var expiredTimeCapReached = 0
+        var evicted = 0
+        /// Changes since the last save.
+        var changes = 0
+    }
+
+    private let state: UnsafeMutablePointer<State>
+
+    /// An empty keyspace of `databaseCount` databases. `seed` makes the hashes unpredictable.
+    static func create(
+        databaseCount: Int, seed: (UInt64, UInt64, UInt64, UInt64), arena: Arena? = nil
+    ) -> Keyspace {
+        let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
+        let keyspace = Keyspace(state: state)
+        let databases = UnsafeMutablePointer<Database>.allocate(capacity: databaseCount)
+        state.initialize(
+            to: State(
+                arena: arena ?? Arena.create(),
+                hasher: SeededHash(seed: seed.0, seed.1, seed.2, seed.3), now: 0, accessStamp: 0,
+                interest: [], counters: Counters(), databases: databases,
+                databaseCount: databaseCount, events: [], graveyard: Graveyard(),
+                limits: StringLimits()))
+        for index in 0..<databaseCount {
+            (databases + index).initialize(to: Database.create(index: index, in: keyspace))
+        }
+        return keyspace
+    }
+
+    private init(state: UnsafeMutablePointer<State>) { self.state = state }
+
+    /// Frees everything; for tests.
+    func destroy() {
+        for index in 0..<databaseCount { self[index].destroy() }
+        freeBuried(entries: .max)
+        state.pointee.databases.deallocate()
+        state.pointee.arena.destroy()
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    @inline(__always) var arena: Arena { state.pointee.arena }
+    @inline(__always) var hasher: SeededHash { state.pointee.hasher }
+
+    var databaseCount: Int { state.pointee.databaseCount }
+
+    /// Database number `index`, which must exist.
+    subscript(index: Int) -> Database {
+        precondition(index >= 0 && index < state.pointee.databaseCount, "no such database")
+        return state.pointee.databases[index]
+    }
+
+    /// SWAPDB: the contents change places, the handles keep their numbers.
+    func swapDatabases(_ first: Int, _ second: Int) {
+        self[first].swapContents(with: self[second])
+    }
+
+    // MARK: - Time
+
+    /// The wall clock in milliseconds, as every command of this moment sees it.
+    @inline(__always)
+    var now: Int64 {
+        get { state.pointee.now }
+        nonmutating set { state.pointee.now = newValue }
+    }
+
+    /// What an access leaves in an entry: whole seconds, 24 bits.
+    @inline(__always)
+    var accessStamp: UInt32 {
+        get { state.pointee.accessStamp }
+        nonmutating set { state.pointee.accessStamp = newValue & 0xFF_FFFF }
+    }
+
+    // MARK: - Counters and limits
+
+    @inline(__always)
+    var counters: Counters {
+        get { state.pointee.counters }
+        nonmutating _modify { yield &state.pointee.counters }
+    }
+
+    /// What strings are held to.
+    var limits: StringLimits {
+        get { state.pointee.limits }
+        nonmutating _modify { yield &state.pointee.limits }
+    }
+
+    var expiryPolicy: ExpiryPolicy {
+        get { state.pointee.expiryPolicy }
+        nonmutating set { state.pointee.expiryPolicy = newValue }
+    }
+
+    // MARK: - Effects
+
+    @inline(__always)
+    var interest: Interest {
+        get { state.pointee.interest }
+        nonmutating set { state.pointee.interest = newValue }
+    }
+
+    /// Says that `key` changed. Counts the change; records it only if somebody follows.
+    @inline(__always)
+    func changed(_ key: ByteView, _ event: KeyEvent, in database: Database, by changes: Int = 1) {
+        state.pointee.counters.changes &+= changes
+        if !state.pointee.interest.isEmpty { record(key, event, in: database) }
+    }
+
+    @inline(never)
+    func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
+        state.pointee.events.append(
+            RecordedEvent(event: event, database: database.index, key: key.array))
+    }
+
+    /// The events since the last call, oldest first.
+    func takeEvents() -> ContiguousArray<RecordedEvent> {
+        guard !state.pointee.events.isEmpty else { return [] }
+        let events = state.pointee.events
+        state.pointee.events = []
+        return events
+    }
+
+    var hasEvents: Bool { !state.pointee.events.isEmpty }
+
+    // MARK: - Memory
+
+    /// Frees what an entry's value holds outside its block, now if that is quick, else later.
+    @inline(__always)
+    func bury(valueOf entry: Entry) {
+        if entry.isString && entry.stringEncoding != .heap { return }
+        buryHeapValue(of: entry)
+    }
+
+    @inline(never)
+    private func buryHeapValue(of entry: Entry) {
+        precondition(entry.isString, "a value of a type that does not exist")
+        let block = entry.heapBlock
+        if entry.heapString.count < Graveyard.largeBlockBytes {
+            apus_heap_free(block)
+        } else {
+            state.pointee.graveyard.heapBlocks.append(block)
+        }
+    }
+
+    func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }
+
+    /// Frees up to about `entries` entries of buried tables; true while more are waiting.
+    func freeBuried(entries: Int) -> Bool {
+        var left = entries
+        while left > 0, let table = state.pointee.graveyard.tables.last {
+            var handles: ContiguousArray<Arena.Handle> = []
+            table.popEntries(limit: min(left, 256), into: &handles)
+            for handle in handles { free(Entry(handle, arena)) }
+            left -= max(handles.count, 1)
+            state.pointee.graveyard.freedEntries += handles.count
+            if table.isEmpty {
+                table.destroy()
+                state.pointee.graveyard.tables.removeLast()
+            }
+        }
+        return !state.pointee.graveyard.tables.isEmpty
+    }
+
+    private func free(_ entry: Entry) {
+        let bytes = entry.bytes
+        bury(valueOf: entry)
+        entry.freeLongKey()
+        arena.free(entry.handle, bytes)
+    }
+
+    var hasBuriedTables: Bool { !state.pointee.graveyard.tables.isEmpty }
+    var hasBuriedBlocks: Bool { !state.pointee.graveyard.heapBlocks.isEmpty }
+
+    /// Entries buried and not yet freed, and freed since the start.
+    var buriedEntries: Int {
+        state.pointee.graveyard.tables.reduce(state.pointee.graveyard.heapBlocks.count) {
+            $0 + $1.count
+        }
+    }
+    var freedEntries: Int {
+        get { state.pointee.graveyard.freedEntries }
+        nonmutating set { state.pointee.graveyard.freedEntries = newValue }
+    }
+
+    /// Takes the large heap blocks that wait to be freed; the caller frees them, on another thread.
+    func takeBuriedBlocks() -> [UnsafeMutableRawPointer] {
+        let blocks = state.pointee.graveyard.heapBlocks
+        state.pointee.graveyard.heapBlocks = []
+        return blocks
+    }
+
+    /// Bytes of keys, values, tables and buffers, to the byte.
+    var usedBytes: Int { arena.allocatedBytes + Int(apus_heap_bytes()) }
+}
+
+/// What was cut off from the keyspace at once and is freed little by little.
+struct Graveyard {
+    /// Freeing a block of this size or more gives pages back to the system, which takes a while.
+    static let largeBlockBytes = 1 << 20
+
+    var tables: [HashTable<KeyPolicy>] = []
+    var heapBlocks: [UnsafeMutableRawPointer] = []
+    var freedEntries = 0
+}
+
+/// How long strings may become.
+struct StringLimits {
+    /// `proto-max-bulk-len`.
+    var longestString = 512 * 1024 * 1024
+}

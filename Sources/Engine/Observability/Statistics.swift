@@ -1,0 +1,119 @@
+import Reactor
+
+/// What INFO counts, apart from what the keyspace counts itself.
+///
+/// The numbers of each command stand in an array at a fixed address: recording a call is two
+/// additions and a bucket of its latency histogram.
+final class Statistics {
+    struct PerCommand {
+        var calls = 0
+        /// Time spent, in ticks of the processor's counter.
+        var ticks: UInt64 = 0
+        var rejected = 0
+        var failed = 0
+    }
+
+    let commandCount: Int
+    private let perCommand: UnsafeMutablePointer<PerCommand>
+    private let histograms: UnsafeMutablePointer<LatencyHistogram>
+    /// Whether latencies are collected (`latency-tracking`).
+    var tracksLatency = true
+    var tickScale = TickScale()
+
+    var connectionsReceived = 0
+    var connectionsRejected = 0
+    var commandsProcessed = 0
+    var inputBytes = 0
+    var outputBytes = 0
+    var reads = 0
+    var writes = 0
+    var queryBufferDisconnections = 0
+    var outputBufferDisconnections = 0
+    var errorReplies = 0
+    var unexpectedErrorReplies = 0
+    var authenticationFailures = 0
+    var loopCycles = 0
+    var loopMicroseconds = 0
+    var commandMicroseconds = 0
+    var peakMemory = 0
+    var expireCycleMicroseconds = 0
+    var replyBufferShrinks = 0
+    var replyBufferExpands = 0
+    /// Error replies by their code, in the order they first occurred.
+    private(set) var errors: [(code: String, count: Int)] = []
+    /// No more codes than this are told apart: a client that makes them up must not fill memory.
+    static let mostErrorCodes = 128
+
+    init(commandCount: Int) {
+        self.commandCount = commandCount
+        perCommand = .allocate(capacity: max(commandCount, 1))
+        perCommand.initialize(repeating: PerCommand(), count: max(commandCount, 1))
+        histograms = .allocate(capacity: max(commandCount, 1))
+        histograms.initialize(repeating: LatencyHistogram(), count: max(commandCount, 1))
+    }
+
+    deinit {
+        for index in 0..<commandCount { histograms[index].reset() }
+        perCommand.deallocate()
+        histograms.deallocate()
+    }
+
+    // MARK: - Commands
+
+    /// Counts a call of command `number` that took `ticks`.
+    @inline(__always)
+    func record(_ number: Int32, ticks: UInt64) {
+        precondition(number >= 0 && Int(number) < commandCount, "no such command")
+        let counted = perCommand + Int(number)
+        counted.pointee.calls &+= 1
+        counted.pointee.ticks &+= ticks
+        if tracksLatency {
+            histograms[Int(number)].record(tickScale.nanoseconds(ticks: ticks))
+        }
+    }
+
+    func countRejected(_ number: Int32) { perCommand[Int(number)].rejected += 1 }
+    func countFailed(_ number: Int32) { perCommand[Int(number)].failed += 1 }
+
+    subscript(number: Int) -> PerCommand {
+        precondition(number >= 0 && number < commandCount, "no such command")
+        return perCommand[number]
+    }
+
+    func histogram(_ number: Int) -> LatencyHistogram {
+        precondition(number >= 0 && number < commandCount, "no such command")
+        return histograms[number]
+    }
+
+    func resetHistogram(_ number: Int) { histograms[number].reset() }
+
+    // MARK: - Errors
+
+    /// Counts an error reply by its first word.
+    func countError(_ text: ByteView) {
+        errorReplies += 1
+        let code = text.prefix(text.firstIndex(of: 32) ?? text.count).string
+        if let index = errors.firstIndex(where: { $0.code == code }) {
+            errors[index].count += 1
+        } else if errors.count < Self.mostErrorCodes {
+            errors.append((code, 1))
+        }
+    }
+
+    // MARK: - Reset
+
+    /// CONFIG RESETSTAT.
+    func reset() {
+        for index in 0..<commandCount {
+            perCommand[index] = PerCommand()
+            histograms[index].reset()
+        }
+        errors = []
+        (connectionsReceived, connectionsRejected, commandsProcessed) = (0, 0, 0)
+        (inputBytes, outputBytes, reads, writes) = (0, 0, 0, 0)
+        (queryBufferDisconnections, outputBufferDisconnections) = (0, 0)
+        (errorReplies, unexpectedErrorReplies, authenticationFailures) = (0, 0, 0)
+        (loopCycles, loopMicroseconds, commandMicroseconds) = (0, 0, 0)
+        (replyBufferShrinks, replyBufferExpands, expireCycleMicroseconds) = (0, 0, 0)
+    }
+}
