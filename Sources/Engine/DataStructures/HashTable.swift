@@ -45,7 +45,7 @@ struct HashTable<Policy: HashTablePolicy> {
 
     private struct State {
         let arena: Arena
-        let context: Policy.Context
+        var context: Policy.Context
         /// Segment addresses; of a table of one segment, that is `onlySegment` below.
         var directory: UnsafeMutablePointer<UnsafeMutableRawPointer>
         var onlySegment: UnsafeMutableRawPointer
@@ -107,6 +107,12 @@ struct HashTable<Policy: HashTablePolicy> {
     }
 
     // MARK: - Figures
+
+    /// What the policy is given; an owner that moves a table to another place tells it here.
+    var context: Policy.Context {
+        get { state.pointee.context }
+        nonmutating set { state.pointee.context = newValue }
+    }
 
     /// The number of entries.
     var count: Int { state.pointee.count }
@@ -333,11 +339,17 @@ extension HashTable {
     }
 
     @inline(__always)
-    private func root(of hash: UInt64) -> TagGroup {
+    private func root(of hash: UInt64) -> TagGroup { group(rootIndex(of: hash)) }
+
+    @inline(__always)
+    private func rootIndex(of hash: UInt64) -> UInt32 {
         let mask = state.pointee.mask
         let index = UInt32(truncatingIfNeeded: hash) & mask
-        return group(index < state.pointee.groupCount ? index : index & (mask >> 1))
+        return index < state.pointee.groupCount ? index : index & (mask >> 1)
     }
+
+    /// The number of the group that `hash` leads to, below `groupCount`.
+    func groupIndex(of hash: UInt64) -> Int { Int(rootIndex(of: hash)) }
 
     /// Puts an entry into the first empty place of the chain that starts at `root`.
     private func append(_ entry: UInt32, _ tag: UInt8, to root: TagGroup) {

@@ -312,7 +312,6 @@ struct Database {
 
     @inline(never)
     private func indexDeadline(_ deadline: Int64, _ hash: UInt64) {
-        while deadlines.count < table.groupCount { deadlines.append(.max) }
         deadlines.lower(table.groupIndex(of: hash), deadline)
     }
 
@@ -320,7 +319,7 @@ struct Database {
     var earliestDeadline: Int64? {
         guard expiringCount > 0, !deadlines.isEmpty else { return nil }
         let earliest = deadlines.earliest
-        return earliest == .max ? nil : earliest
+        return earliest == DeadlineTree.never ? nil : earliest
     }
 
     /// The mean time to live of the keys that have one, in milliseconds.
@@ -330,15 +329,14 @@ struct Database {
     }
 
     func tableDidSplit(_ group: Int, into newGroup: Int) {
-        guard !deadlines.isEmpty else { return }
-        while deadlines.count <= newGroup { deadlines.append(.max) }
+        if deadlines.isEmpty { return deadlines.append() }
         deadlines.set(group, earliestDeadline(inGroup: group))
-        deadlines.set(newGroup, earliestDeadline(inGroup: newGroup))
+        deadlines.append(earliestDeadline(inGroup: newGroup))
     }
 
     func tableDidMerge(_ lastGroup: Int, into group: Int) {
-        guard !deadlines.isEmpty else { return }
-        while deadlines.count > lastGroup { deadlines.removeLast() }
+        deadlines.removeLast()
+        if deadlines.isEmpty { return }
         deadlines.set(group, earliestDeadline(inGroup: group))
     }
 

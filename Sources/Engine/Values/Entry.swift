@@ -40,10 +40,10 @@ enum ValueType: UInt8 {
 ///
 /// A handle to memory that its `Database` owns: trivial, and dead after the next change of the key.
 struct Entry {
-    let handle: Handle
+    let handle: Arena.Handle
     private let block: UnsafeMutableRawPointer
 
-    init(_ handle: Handle, _ arena: Arena) {
+    init(_ handle: Arena.Handle, _ arena: Arena) {
         self.handle = handle
         block = arena.address(handle)
     }

@@ -1,0 +1,171 @@
+import CLinux
+import Glibc
+import Reactor
+
+/// The server: what there is, and who reaches what through it. What it does is in its extensions.
+///
+/// One thread owns it. A server without `network` has no sockets: tests drive it by `run(…)` with a
+/// clock of their own.
+final class Server {
+    // What it is made of.
+    let commands: CommandTable
+    let keyspace: Keyspace
+    let statistics: Statistics
+    let log: Log
+    let replyPool = ReplyPool()
+    let background: Background?
+    var settings: Settings
+    var network: Network?
+    var connections = ConnectionTable()
+    var timers = TimerQueue<ServerTimer>()
+    var clock: ServerClock
+    var random: SystemRandomNumberGenerator
+
+    // What is going on.
+    var gate: Gate = []
+    var batch = RequestBatch()
+    var slots = InputSlots()
+    /// Connections with replies to send at the end of the turn.
+    var replying: ContiguousArray<Connection> = []
+    var pause = PauseState()
+    var lifecycle = Lifecycle()
+    var sampling = Sampling()
+    /// What DEBUG switched.
+    var debug = DebugSwitches()
+
+    /// What makes every request take the long way through the dispatcher.
+    struct Gate: OptionSet {
+        let rawValue: UInt32
+        static let loading = Gate(rawValue: 1 << 0)
+        static let paused = Gate(rawValue: 1 << 1)
+        static let memoryLimit = Gate(rawValue: 1 << 2)
+        static let monitors = Gate(rawValue: 1 << 3)
+    }
+
+    init(
+        settings: Settings, commands: [Command], log: Log, clock: ServerClock = ServerClock(),
+        background: Background? = nil, arena: Arena? = nil
+    ) {
+        self.settings = settings
+        self.log = log
+        self.clock = clock
+        self.background = background
+        self.commands = CommandTable(
+            commands,
+            renaming: settings.renamedCommands.map { ($0.name, $0.newName) })
+        statistics = Statistics(commandCount: self.commands.count)
+        statistics.tracksLatency = settings.latencyTracking
+        random = SystemRandomNumberGenerator()
+        keyspace = Keyspace.create(
+            databaseCount: settings.databaseCount,
+            seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
+        keyspace.limits.longestString = settings.maxBulkBytes
+        lifecycle.startedAt = clock.wallMilliseconds
+        lifecycle.runID = Process.randomBytes(20).map { Self.hex($0) }.joined()
+        refreshTime()
+        lifecycle.startupMemory = usedMemory
+    }
+
+    private static func hex(_ byte: UInt8) -> String {
+        let text = String(byte, radix: 16)
+        return byte < 16 ? "0" + text : text
+    }
+
+    /// Takes over what the clock says; once a turn, and after a command that took long.
+    func refreshTime() {
+        clock.refresh()
+        keyspace.now = clock.wallMilliseconds
+        keyspace.accessStamp = UInt32(truncatingIfNeeded: clock.wallMilliseconds / 1000)
+        statistics.tickScale = clock.scale
+    }
+
+    /// Bytes in use: data, tables, buffers, and the objects of the connections.
+    var usedMemory: Int {
+        keyspace.usedBytes + connections.count * Connection.ownBytes + Self.fixedBytes
+    }
+
+    /// What the program holds besides, measured once: tables of commands and settings, runtime.
+    static let fixedBytes = 640 * 1024
+}
+
+/// What a timer of the loop is for.
+enum ServerTimer {
+    case cron
+    case expire
+    case freeBuried
+    case resumeAccepting
+    case endPause
+}
+
+/// Since when, under which id, and whether it is about to end.
+struct Lifecycle {
+    var startedAt: Int64 = 0
+    var runID = ""
+    var startupMemory = 0
+    var executable = ""
+    var arguments: [String] = []
+    var shouldStop = false
+    /// SIGTERM or SIGINT came already; the second one ends at once.
+    var stopRequested = false
+    var exitStatus: Int32 = 0
+    var lastSave: Int64 = 0
+}
+
+/// CLIENT PAUSE.
+struct PauseState {
+    enum Kind { case none, writes, all }
+
+    var kind = Kind.none
+    /// The monotonic millisecond at which it ends.
+    var until: Int64 = 0
+    var timer: TimerID?
+    /// Connections whose next request waits.
+    var waiting: ContiguousArray<Connection> = []
+}
+
+struct DebugSwitches {
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    var activeExpire = true
+    /// DEBUG PAUSE-CRON.
+    var cronPaused = false
+    /// DEBUG REPLYBUFFER PEAK-RESET-TIME, in milliseconds.
+    var replyPeakResetMilliseconds: Int64 = 5000
+    var replyBufferResizing = true
+}
+
+/// The clocks as the loop sees them: read once a turn; or set by hand, in a test.
+struct ServerClock {
+    private(set) var clock: Clock
+    private(set) var scale = TickScale()
+    private let isManual: Bool
+
+    init() {
+        clock = Clock()
+        isManual = false
+    }
+
+    /// A clock that stands still until `advance`.
+    init(manualWallMilliseconds: Int64) {
+        clock = Clock(
+            monotonicNanoseconds: 1_000_000_000, wallMicroseconds: manualWallMilliseconds * 1000)
+        isManual = true
+    }
+
+    var wallMilliseconds: Int64 { clock.wallMilliseconds }
+    var wallMicroseconds: Int64 { clock.wallMicroseconds }
+    var monotonicMilliseconds: Int64 { clock.monotonicMilliseconds }
+    var monotonicNanoseconds: UInt64 { clock.monotonicNanoseconds }
+
+    mutating func refresh() {
+        if isManual { return }
+        clock.refresh()
+        scale.refresh(ticks: TickScale.ticks(), nanoseconds: clock.monotonicNanoseconds)
+    }
+
+    mutating func advance(milliseconds: Int64) {
+        precondition(isManual, "only a manual clock can be advanced")
+        clock = Clock(
+            monotonicNanoseconds: clock.monotonicNanoseconds + UInt64(milliseconds) * 1_000_000,
+            wallMicroseconds: clock.wallMicroseconds + milliseconds * 1000)
+    }
+}
