@@ -1,0 +1,226 @@
+// The kernel calls that are too long for the header: process title and crash reports.
+#define _GNU_SOURCE
+#include "include/kernel.h"
+
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+
+int apus_accept(int listener) {
+    return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int apus_start_writeback(int fd, int64_t offset, int64_t count) {
+    return sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
+pid_t apus_fork(void) { return fork(); }
+
+int apus_ignore_signal(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
+int apus_default_signal(int number) { return signal(number, SIG_DFL) == SIG_ERR ? -1 : 0; }
+
+int apus_cpu_usage(int whose, int64_t *user, int64_t *system) {
+    struct rusage usage;
+    if (getrusage(whose, &usage) != 0) return -1;
+    *user = (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
+    *system = (int64_t)usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec;
+    return 0;
+}
+
+int apus_descriptor_limit(uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return 0;
+}
+
+int apus_set_descriptor_limit(uint64_t soft, uint64_t hard) {
+    struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+    return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int apus_disable_huge_pages(void) { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }
+
+void apus_host_kernel(char *text, size_t size) {
+    struct utsname host;
+    if (uname(&host) != 0) host = (struct utsname){.sysname = "Linux"};
+    snprintf(text, size, "%s %s %s", host.sysname, host.release, host.machine);
+}
+
+// MARK: - Process title
+
+// The kernel lays the argument strings and then the environment strings out back to back; ps reads
+// them from there. The loader hands constructors what main gets, so nobody has to pass argv around.
+static int argument_count;
+static char **arguments;
+
+__attribute__((constructor)) static void remember_arguments(int count, char **values) {
+    argument_count = count;
+    arguments = values;
+}
+
+static char *title_start, *title_end;
+
+/// Where the run of strings that begins at `end` stops.
+static char *end_of_run(char **strings, char *end) {
+    for (; *strings && *strings == end; strings++) end += strlen(end) + 1;
+    return end;
+}
+
+static void copy_strings(char **strings) {
+    for (; *strings; strings++) {
+        char *copy = strdup(*strings);
+        if (copy) *strings = copy;
+    }
+}
+
+/// Finds the area and moves every string out of it, once. What is copied stays for good.
+static void claim_title_area(void) {
+    if (!arguments || argument_count == 0 || !arguments[0]) return;
+    title_start = arguments[0];
+    title_end = end_of_run(environ, end_of_run(arguments, title_start));
+    copy_strings(arguments);
+    copy_strings(environ);
+    char *name = strdup(program_invocation_name);
+    char *short_name = strdup(program_invocation_short_name);
+    if (name) program_invocation_name = name;
+    if (short_name) program_invocation_short_name = short_name;
+}
+
+void apus_name_thread(const char *name) {
+    char kept[16];
+    snprintf(kept, sizeof kept, "%s", name);
+    prctl(PR_SET_NAME, kept, 0, 0, 0);
+}
+
+void apus_set_process_title(const char *title) {
+    if (!title_start) claim_title_area();
+    if (!title_start) return;
+    size_t room = (size_t)(title_end - title_start);
+    memset(title_start, 0, room);
+    snprintf(title_start, room, "%s", title);
+
+    char first_word[16];
+    snprintf(first_word, sizeof first_word, "%.*s", (int)strcspn(title, " "), title);
+    apus_name_thread(first_word);
+}
+
+// MARK: - Crash reports
+
+// Everything below runs inside a signal handler on a stack of its own, in a process whose heap and
+// locks may be in any state: only static memory, open, write and backtrace.
+enum { maximum_frames = 100, crash_stack_bytes = 64 * 1024 };
+static char crash_log_path[PATH_MAX];
+static char crash_version[128];
+static char crash_stack[crash_stack_bytes];
+
+static void put(int fd, const char *text) {
+    size_t left = strlen(text);
+    while (left > 0) {
+        ssize_t written = write(fd, text, left);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return;
+        text += written;
+        left -= (size_t)written;
+    }
+}
+
+static void put_number(int fd, uint64_t number, unsigned base) {
+    char digits[24];
+    char *digit = digits + sizeof digits - 1;
+    *digit = 0;
+    do *--digit = "0123456789abcdef"[number % base];
+    while (number /= base);
+    put(fd, digit);
+}
+
+static void put_signed(int fd, int64_t number) {
+    if (number < 0) put(fd, "-");
+    put_number(fd, number < 0 ? -(uint64_t)number : (uint64_t)number, 10);
+}
+
+static void put_address(int fd, const void *address) {
+    put(fd, "0x");
+    put_number(fd, (uintptr_t)address, 16);
+}
+
+void apus_log_backtrace(int fd) {
+    void *frames[maximum_frames];
+    backtrace_symbols_fd(frames, backtrace(frames, maximum_frames), fd);
+}
+
+static void put_cause(int fd, int number, const siginfo_t *info) {
+    put(fd, crash_version);
+    put(fd, " crashed by signal: ");
+    put_signed(fd, number);
+    put(fd, ", si_code: ");
+    put_signed(fd, info->si_code);
+    put(fd, "\n");
+    if (info->si_code <= 0) {  // sent by a process, not raised by an instruction
+        put(fd, "Killed by PID: ");
+        put_signed(fd, info->si_pid);
+        put(fd, ", UID: ");
+        put_signed(fd, info->si_uid);
+        put(fd, "\n");
+    } else {
+        put(fd, "Accessing address: ");
+        put_address(fd, info->si_addr);
+        put(fd, "\n");
+    }
+}
+
+static void put_instruction(int fd, const ucontext_t *context) {
+#if defined(__x86_64__)
+    const void *instruction = (const void *)(uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    const void *instruction = (const void *)(uintptr_t)context->uc_mcontext.pc;
+#else
+    const void *instruction = NULL;
+    (void)context;
+#endif
+    put(fd, "Crashed running the instruction at: ");
+    put_address(fd, instruction);
+    put(fd, "\n");
+}
+
+/// Installed with SA_RESETHAND: a second crash in here, and the raise at the end, meet the default
+/// action.
+static void report_crash(int number, siginfo_t *info, void *context) {
+    int fd = STDOUT_FILENO;
+    if (crash_log_path[0]) {
+        fd = open(crash_log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0) fd = STDOUT_FILENO;
+    }
+    put(fd, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n");
+    put_cause(fd, number, info);
+    put_instruction(fd, context);
+    put(fd, "\n------ STACK TRACE ------\n");
+    apus_log_backtrace(fd);
+    put(fd, "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n");
+    if (fd != STDOUT_FILENO) close(fd);
+    raise(number);
+}
+
+void apus_install_crash_handlers(const char *log_path, const char *version) {
+    snprintf(crash_log_path, sizeof crash_log_path, "%s", log_path ? log_path : "");
+    snprintf(crash_version, sizeof crash_version, "%s", version);
+
+    // The first call loads the unwinder, which a crashed process must not do.
+    void *frame;
+    backtrace(&frame, 1);
+
+    stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
+    sigaltstack(&stack, NULL);
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+    action.sa_sigaction = report_crash;
+    sigemptyset(&action.sa_mask);
+    const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &action, NULL);
+}

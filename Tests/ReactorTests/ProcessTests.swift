@@ -1,0 +1,95 @@
+import Glibc
+import Testing
+
+@testable import Reactor
+
+@Suite struct ProcessTests {
+    @Test func tellsAboutItself() throws {
+        #expect(Process.processIdentifier == getpid())
+        #expect(Process.hostKernel.hasPrefix("Linux "))
+        #expect(Process.hostKernel.split(separator: " ").count == 3)
+        #expect(File.exists(Process.executablePath))
+        #expect(File.isFolder(try Process.currentDirectory()))
+        #expect(Process.residentBytes() > 1 << 20)
+        #expect(Process.totalSystemMemory() > Process.residentBytes())
+        #expect((-1000...1000).contains(try #require(Process.outOfMemoryScore())))
+    }
+
+    @Test func processorTimeGrows() {
+        let before = Process.cpuUsage(.thread)
+        while Process.cpuUsage(.thread).user == before.user {}
+        let all = Process.cpuUsage(.process)
+        #expect(all.user + all.system > 0)
+        #expect(Process.cpuUsage(.children).user >= 0)
+    }
+
+    @Test func randomBytesDiffer() {
+        #expect(Process.randomBytes(0).isEmpty)
+        #expect(Process.randomBytes(600).count == 600)
+        #expect(Process.randomBytes(16) != Process.randomBytes(16))
+    }
+
+    @Test func descriptorLimitsAreRaisedAsFarAsAllowed() {
+        let (soft, hard) = Process.descriptorLimit()
+        #expect(soft > 0 && soft <= hard)
+        #expect(Process.raiseDescriptorLimit(to: 1) == soft)
+        #expect(Process.raiseDescriptorLimit(to: soft) == soft)
+        let reached = Process.raiseDescriptorLimit(to: .max)
+        #expect(reached >= soft)
+        #expect(Process.descriptorLimit().soft == reached)
+    }
+
+    @Test func titlesReplaceTheCommandLine() throws {
+        // In a child, because other tests read the environment. It does next to nothing: a fork
+        // leaves behind whatever locks the other tests' threads held.
+        let (near, far) = try Socket.pair()
+        defer { FileDescriptor.close(near) }
+        guard case .parent(let pid) = try Child.fork() else {
+            alarm(10)
+            Process.setTitle("apus-test *:6379")
+            FileDescriptor.close(near)
+            FileDescriptor.close(far)
+            while getenv("PATH") != nil { pause() }
+            Child.exit(1)
+        }
+        FileDescriptor.close(far)
+        #expect(try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds))
+        let line = try File.readWhole("/proc/\(pid)/cmdline", limit: 1 << 20)
+        #expect(String(decoding: line.prefix { $0 != 0 }, as: UTF8.self) == "apus-test *:6379")
+        #expect(try File.readWhole("/proc/\(pid)/comm", limit: 100) == Array("apus-test\n".utf8))
+        Child.signal(pid, SIGKILL)
+        #expect(Child.wait(for: pid)?.ending == .signalled(number: SIGKILL))
+    }
+
+    @Test func daemonsLeaveTheirSession() throws {
+        let (near, far) = try Socket.pair()
+        defer { FileDescriptor.close(near) }
+        guard case .parent(let pid) = try Child.fork() else {
+            alarm(10)
+            try? Process.daemonize()
+            alarm(10)
+            let standsAlone = getsid(0) == getpid() && isatty(STDOUT_FILENO) == 0
+            var answer: UInt8 = standsAlone ? 89 : 78
+            withUnsafeBytes(of: &answer) { _ = Socket.send(far, $0) }
+            Child.exit(0)
+        }
+        FileDescriptor.close(far)
+        #expect(Child.wait(for: pid)?.ending == .exited(status: 0))
+        #expect(try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds))
+        #expect(receiveText(near) == "Y")
+    }
+
+    @Test func anotherProgramTakesOver() throws {
+        // Refused here first, so that the child finds everything loaded.
+        #expect(throws: SystemError("execv", code: ENOENT)) {
+            try Process.replace(with: "/nowhere", arguments: ["sh", "-c", "exit 7"])
+        }
+        let arguments = ["sh", "-c", "exit 7"]
+        guard case .parent(let pid) = try Child.fork() else {
+            alarm(10)
+            _ = try? Process.replace(with: "/bin/sh", arguments: arguments)
+            Child.exit(1)
+        }
+        #expect(Child.wait(for: pid)?.ending == .exited(status: 7))
+    }
+}
