@@ -21,6 +21,7 @@ public struct TimerQueue<Payload> {
     public var nextDeadline: Int64? { heap.nodes.first?.deadline }
 
     /// Adds a timer that expires at `deadline`, in monotonic milliseconds.
+    @discardableResult
     public mutating func add(at deadline: Int64, payload: Payload) -> TimerID {
         let id = heap.insert(deadline)
         if Int(id.slot) == payloads.count {

@@ -1,3 +1,7 @@
+import Engine
+
 @main enum Program {
-    static func main() {}
+    static func main() {
+        ServerProgram.main(CommandLine.arguments)
+    }
 }

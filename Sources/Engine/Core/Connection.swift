@@ -34,6 +34,8 @@ final class Connection {
     let peerName: String
     let localName: String
     let isUnixSocket: Bool
+    /// The descriptor's number, for CLIENT LIST; it may be closed already.
+    let descriptorNumber: Int32
     let createdAt: Int64
     /// Milliseconds of the monotonic clock at the last request.
     var lastInteraction: Int64
@@ -78,15 +80,20 @@ final class Connection {
     }
 
     init(
-        id: UInt64, place: UInt32, generation: UInt32, transport: consuming Transport, now: Int64,
+        id: UInt64, place: UInt32, generation: UInt32, transport: Transport, now: Int64,
         monotonic: Int64
     ) {
         self.id = id
         self.place = place
         self.generation = generation
-        peerName = Socket.peerName(transport.descriptor)
-        localName = Socket.localName(transport.descriptor)
-        isUnixSocket = Socket.isUnix(transport.descriptor)
+        if transport.isOpen {
+            peerName = Socket.peerName(transport.descriptor)
+            localName = Socket.localName(transport.descriptor)
+            isUnixSocket = Socket.isUnix(transport.descriptor)
+        } else {
+            (peerName, localName, isUnixSocket) = ("127.0.0.1:0", "127.0.0.1:0", false)
+        }
+        descriptorNumber = transport.descriptor
         self.transport = transport
         createdAt = now
         lastInteraction = monotonic
@@ -104,7 +111,12 @@ final class Connection {
 /// The one face through which a connection's bytes are read and written: plain sockets today; TLS
 /// joins here without touching anything above.
 struct Transport {
-    let descriptor: Int32
+    /// -1: closed, or never opened (a connection without a socket, in tests).
+    private(set) var descriptor: Int32
+
+    var isOpen: Bool { descriptor >= 0 }
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
 
     func receive(into memory: UnsafeMutableRawBufferPointer) -> Transfer {
         Socket.receive(descriptor, into: memory)
@@ -112,5 +124,10 @@ struct Transport {
 
     func send(_ bytes: ByteView) -> Transfer {
         Socket.send(descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
+    }
+
+    mutating func close() {
+        if descriptor >= 0 { FileDescriptor.close(descriptor) }
+        descriptor = -1
     }
 }

@@ -10,8 +10,9 @@ struct InputSlots: ~Copyable {
     /// Connections read before any of their requests is executed: enough independent misses to hide
     /// the memory's latency at one request each.
     static let count = 32
-    /// What one connection may send in one turn; more waits for the next.
-    static let slotBytes = 64 * 1024
+    /// What one connection may send in one turn; more waits for the next. Larger than the longest
+    /// inline request, so that one that is too long is seen to be.
+    static let slotBytes = 80 * 1024
 
     struct Slot {
         let connection: Connection
@@ -46,6 +47,8 @@ struct InputSlots: ~Copyable {
         precondition(slots.count < Self.count, "no slot is free")
         slots.append(Slot(connection: connection, database: database))
     }
+
+    mutating func dropLast() { slots.removeLast() }
 
     subscript(index: Int) -> Slot {
         @inline(__always) get { slots[index] }

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 
 /// The sockets: poller, listeners and signals. Closing and reopening listeners keeps connections.

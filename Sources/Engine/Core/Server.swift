@@ -27,6 +27,10 @@ final class Server {
     var slots = InputSlots()
     /// Connections with replies to send at the end of the turn.
     var replying: ContiguousArray<Connection> = []
+    /// Connections to close at the end of the turn.
+    var closing: ContiguousArray<Connection> = []
+    /// Connections whose kept requests can go on.
+    var resumed: ContiguousArray<Connection> = []
     var pause = PauseState()
     var lifecycle = Lifecycle()
     var sampling = Sampling()
@@ -75,7 +79,7 @@ final class Server {
     func refreshTime() {
         clock.refresh()
         keyspace.now = clock.wallMilliseconds
-        keyspace.accessStamp = UInt32(truncatingIfNeeded: clock.wallMilliseconds / 1000)
+        keyspace.setStamp(UInt32(truncatingIfNeeded: clock.wallMilliseconds / 1000))
         statistics.tickScale = clock.scale
     }
 

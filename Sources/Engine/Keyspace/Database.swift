@@ -148,7 +148,7 @@ struct Database {
 
     /// An entry for `key` with a value area for what is told; whatever was there before is freed.
     ///
-    /// The caller writes the value next. `deadline` 0 means none. An old block of the right size is
+    /// The caller writes the value next; the deadline stands behind it already. `deadline` 0 means none. An old block of the right size is
     /// used again, so that overwriting a value of about the same length allocates nothing.
     @inline(__always)
     func place(
@@ -185,7 +185,7 @@ struct Database {
         let entry = Entry(handle, arena)
         entry.initialize(
             key: key.bytes, type: type, encoding: encoding, inlineLength: inlineLength,
-            access: keyspace.accessStamp)
+            access: keyspace.creationStamp)
         table.insert(handle, hash: key.hash)
         if deadline != 0 { attachDeadline(deadline, to: entry, hash: key.hash) }
         if !keyspace.interest.isEmpty {
@@ -412,8 +412,8 @@ struct Database {
         state.pointee.expiringCount = 0
         state.pointee.deadlineSum = 0
         deadlines.removeAll()
-        keyspace.graveyard.bury(table: old)
-        if !lazily { keyspace.freeBuried(entries: .max) }
+        keyspace.bury(table: old)
+        if !lazily { _ = keyspace.freeBuried(entries: .max) }
         return removed
     }
 

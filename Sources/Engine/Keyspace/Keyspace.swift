@@ -68,6 +68,7 @@ struct Keyspace {
         let hasher: SeededHash
         var now: Int64
         var accessStamp: UInt32
+        var creationStamp: UInt32
         var interest: Interest
         var counters: Counters
         var databases: UnsafeMutablePointer<Database>
@@ -108,6 +109,7 @@ struct Keyspace {
             to: State(
                 arena: arena ?? Arena.create(),
                 hasher: SeededHash(seed: seed.0, seed.1, seed.2, seed.3), now: 0, accessStamp: 0,
+                creationStamp: 0,
                 interest: [], counters: Counters(), databases: databases,
                 databaseCount: databaseCount, events: [], graveyard: Graveyard(),
                 limits: StringLimits()))
@@ -122,7 +124,7 @@ struct Keyspace {
     /// Frees everything; for tests.
     func destroy() {
         for index in 0..<databaseCount { self[index].destroy() }
-        freeBuried(entries: .max)
+        _ = freeBuried(entries: .max)
         state.pointee.databases.deallocate()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
@@ -154,11 +156,28 @@ struct Keyspace {
         nonmutating set { state.pointee.now = newValue }
     }
 
-    /// What an access leaves in an entry: whole seconds, 24 bits.
+    /// What an access leaves in an entry: whole seconds, 24 bits; `Entry.untouched` leaves it alone.
     @inline(__always)
-    var accessStamp: UInt32 {
-        get { state.pointee.accessStamp }
-        nonmutating set { state.pointee.accessStamp = newValue & 0xFF_FFFF }
+    var accessStamp: UInt32 { state.pointee.accessStamp }
+
+    /// What a new entry bears.
+    @inline(__always)
+    var creationStamp: UInt32 { state.pointee.creationStamp }
+
+    /// Sets the stamp of the moment.
+    func setStamp(_ stamp: UInt32) {
+        state.pointee.creationStamp = stamp & 0xFF_FFFF
+        if state.pointee.accessStamp != Entry.untouched {
+            state.pointee.accessStamp = stamp & 0xFF_FFFF
+        }
+    }
+
+    /// Whether accesses leave no mark (CLIENT NO-TOUCH).
+    var leavesAccessUntouched: Bool {
+        get { state.pointee.accessStamp == Entry.untouched }
+        nonmutating set {
+            state.pointee.accessStamp = newValue ? Entry.untouched : state.pointee.creationStamp
+        }
     }
 
     // MARK: - Counters and limits

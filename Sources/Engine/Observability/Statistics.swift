@@ -16,13 +16,14 @@ final class Statistics {
     let commandCount: Int
     private let perCommand: UnsafeMutablePointer<PerCommand>
     private let histograms: UnsafeMutablePointer<LatencyHistogram>
+    /// Calls of all commands.
+    private(set) var commandsTotal = 0
     /// Whether latencies are collected (`latency-tracking`).
     var tracksLatency = true
     var tickScale = TickScale()
 
     var connectionsReceived = 0
     var connectionsRejected = 0
-    var commandsProcessed = 0
     var inputBytes = 0
     var outputBytes = 0
     var reads = 0
@@ -64,6 +65,7 @@ final class Statistics {
     @inline(__always)
     func record(_ number: Int32, ticks: UInt64) {
         precondition(number >= 0 && Int(number) < commandCount, "no such command")
+        commandsTotal &+= 1
         let counted = perCommand + Int(number)
         counted.pointee.calls &+= 1
         counted.pointee.ticks &+= ticks
@@ -109,7 +111,7 @@ final class Statistics {
             histograms[index].reset()
         }
         errors = []
-        (connectionsReceived, connectionsRejected, commandsProcessed) = (0, 0, 0)
+        (connectionsReceived, connectionsRejected, commandsTotal) = (0, 0, 0)
         (inputBytes, outputBytes, reads, writes) = (0, 0, 0, 0)
         (queryBufferDisconnections, outputBufferDisconnections) = (0, 0)
         (errorReplies, unexpectedErrorReplies, authenticationFailures) = (0, 0, 0)

@@ -9,6 +9,11 @@ import CLinux
 ///
 /// One exists per connection and only while such a request is under way.
 final class LargeRequest {
+    /// Unfinished requests from this size on are collected here.
+    static let threshold = 16 * 1024
+    /// Read at once into the shared buffer, so that what follows the request fits a slot.
+    private static let readBytes = 32 * 1024
+
     private enum Piece {
         case inBuffer(offset: Int, count: Int)
         case block(Int)
@@ -48,7 +53,10 @@ final class LargeRequest {
 
     /// Lends the place where the next bytes of the connection belong; nil when there is no memory.
     func writable() -> UnsafeMutableRawBufferPointer? {
-        guard let filling else { return buffer.writable(minimum: 16 * 1024) }
+        guard let filling else {
+            let lent = buffer.writable(minimum: Self.readBytes)
+            return UnsafeMutableRawBufferPointer(rebasing: lent.prefix(Self.readBytes))
+        }
         guard ensureRoom(filling) else { return nil }
         let block = blocks[filling]
         return UnsafeMutableRawBufferPointer(
@@ -167,6 +175,9 @@ final class LargeRequest {
     }
 
     // MARK: - Afterwards
+
+    /// Whether every argument is here.
+    var isComplete: Bool { expected.map { pieces.count == $0 } ?? false && filling == nil }
 
     /// Bytes behind the request: the beginning of the next one.
     var rest: ByteView { buffer.view.dropFirst(position) }

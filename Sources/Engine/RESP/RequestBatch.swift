@@ -111,6 +111,12 @@ struct RequestBatch: ~Copyable {
     @inline(__always)
     var parsedName: ByteView { state.pointee.views[state.pointee.viewCount] }
 
+    /// Another argument of the request just parsed.
+    func parsedArgument(_ index: Int) -> ByteView {
+        precondition(index >= 0 && index < state.pointee.committed)
+        return state.pointee.views[state.pointee.viewCount &+ index]
+    }
+
     @inline(__always)
     func arguments(of request: Request) -> Arguments {
         Arguments(

@@ -139,8 +139,11 @@ struct Entry {
     /// Marks the access, writing only what changes: a clean cache line stays clean.
     @inline(__always)
     func touch(_ stamp: UInt32) {
-        if access != stamp { access = stamp }
+        if access != stamp && stamp != Self.untouched { access = stamp }
     }
+
+    /// A stamp that no entry bears: `touch` with it leaves the entry as it is.
+    static let untouched = UInt32.max
 
     // MARK: - Key
 

@@ -1,0 +1,212 @@
+import Reactor
+
+/// From a request to its handler: lookup, gates in order, run, afterwards.
+///
+/// The order of the gates is observable (it decides which error a client sees) and equals that of
+/// Redis. While nothing special goes on, all gates together are one test of two words.
+extension Server {
+    /// Executes the request in `call.arguments`; `number` is its command, -1 if there is none.
+    @inline(__always)
+    func execute(_ call: inout Call, _ number: Int32) {
+        call.command = number
+        guard number >= 0, !commands.index.isContainer(number),
+            commands.index.accepts(call.arguments.count, number)
+        else { return reject(&call, number) }
+        if gate.rawValue | call.connection.gate.rawValue != 0 {
+            guard passesGates(&call, number) else { return }
+        }
+        run(&call, number)
+    }
+
+    /// Runs the handler and does what follows from it.
+    @inline(__always)
+    func run(_ call: inout Call, _ number: Int32) {
+        let errorsBefore = call.reply.errorCount
+        let start = TickScale.ticks()
+        do throws(CommandError) {
+            try commands.index.run(number, &call)
+        } catch {
+            call.reply.error(error)
+        }
+        let elapsed = TickScale.ticks() &- start
+        statistics.record(number, ticks: elapsed)
+        call.connection.lastCommand = number
+        call.connection.commandCount &+= 1
+        if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
+        if elapsed > Self.longTicks { noteLongCommand() }
+        if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
+        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents() }
+    }
+
+    /// About a quarter of a millisecond: after such a command the clock is read anew.
+    private static let longTicks: UInt64 = 500_000
+    private static let largeReplyBytes = 64 * 1024
+
+    @inline(never)
+    private func noteLongCommand() { refreshTime() }
+
+    @inline(never)
+    private func noteFailure(_ call: inout Call, _ number: Int32) {
+        statistics.countError(call.reply.lastError)
+        statistics.countFailed(number)
+    }
+
+    /// Hands the recorded effects to whoever follows the keyspace.
+    @inline(never)
+    private func followEvents() {
+        // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
+        _ = keyspace.takeEvents()
+    }
+
+    // MARK: - Refusals
+
+    /// No such command, no such subcommand, or the wrong number of arguments.
+    @inline(never)
+    private func reject(_ call: inout Call, _ number: Int32) {
+        if isCrossProtocolAttack(call.arguments[0]) {
+            log.warning(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
+                    + "commands to Redis. This is likely due to an attacker attempting to use Cross "
+                    + "Protocol Scripting to compromise your Redis instance. Connection aborted.")
+            call.connection.closesNow = true
+            call.connection.gate.insert(.closing)
+            return
+        }
+        let before = call.reply.count
+        if number < 0 {
+            call.reply.error(Self.unknownCommand(call.arguments))
+        } else if commands.index.isContainer(number) && call.arguments.count > 1 {
+            let name = commands[number].command.name
+            call.reply.error(
+                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP.")
+        } else {
+            call.reply.error(
+                "ERR wrong number of arguments for '\(commands[number].fullName)' command")
+            statistics.countRejected(number)
+        }
+        finishRefusal(&call, before)
+    }
+
+    private func isCrossProtocolAttack(_ name: ByteView) -> Bool {
+        name.equalsIgnoringCase("post") || name.equalsIgnoringCase("host:")
+    }
+
+    /// Counts an error written by a gate, and mutes it where replies are off.
+    private func finishRefusal(_ call: inout Call, _ before: Int) {
+        statistics.countError(call.reply.lastError)
+        beginMuting(call.connection)
+        muteReply(&call, before)
+    }
+
+    private static func unknownCommand(_ arguments: Arguments) -> String {
+        var text = "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
+        var written = 0
+        for index in 1..<max(1, arguments.count) where written < 128 {
+            let shown = quotable(arguments[index], 128 - written)
+            text += "'\(shown)' "
+            written += shown.utf8.count + 3
+        }
+        return text
+    }
+
+    /// The beginning of an argument for an error text.
+    private static func quotable(_ bytes: ByteView, _ most: Int) -> String {
+        let text = bytes.prefix(most)
+        return text.firstIndex(of: 0).map { text.prefix($0).string } ?? text.string
+    }
+
+    // MARK: - Gates
+
+    /// The long way: something is special about the server or the connection. False: refused or put off.
+    @inline(never)
+    private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
+        let flags = commands.index.flags(number)
+        let before = call.reply.count
+        if let refusal = refusal(call, number, flags) {
+            call.reply.error(refusal)
+            statistics.countRejected(number)
+            finishRefusal(&call, before)
+            return false
+        }
+        if gate.contains(.paused) && mustWait(call.connection, flags) {
+            hold(call.connection)
+            return false
+        }
+        if call.connection.gate.contains(.replyMuted) {
+            runMuted(&call, number, before)
+            return false
+        }
+        if call.connection.gate.contains(.noTouch) { return runUntouching(&call, number) }
+        return true
+    }
+
+    /// Why the command may not run now, in Redis's order.
+    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags) -> StaticString? {
+        let connection = call.connection
+        if connection.gate.contains(.unauthenticated) && !flags.contains(.noAuth) {
+            return "NOAUTH Authentication required."
+        }
+        if gate.contains(.memoryLimit) && flags.contains(.denyOOM) && isOverMemoryLimit {
+            return "OOM command not allowed when used memory > 'maxmemory'."
+        }
+        if gate.contains(.loading) && !flags.contains(.loading) {
+            return "LOADING Redis is loading the dataset in memory"
+        }
+        return nil
+    }
+
+    /// Whether more memory is used than `maxmemory` allows.
+    var isOverMemoryLimit: Bool {
+        settings.maxMemoryBytes > 0 && UInt64(usedMemory) > settings.maxMemoryBytes
+    }
+
+    // MARK: - CLIENT REPLY and CLIENT NO-TOUCH
+
+    private func runMuted(_ call: inout Call, _ number: Int32, _ before: Int) {
+        beginMuting(call.connection)
+        run(&call, number)
+        muteReply(&call, before)
+    }
+
+    private func beginMuting(_ connection: Connection) {
+        if connection.session.replyMode == .skipNext { connection.session.replyMode = .skipThis }
+    }
+
+    /// Takes back what was written since `before` if the connection wants no reply.
+    private func muteReply(_ call: inout Call, _ before: Int) {
+        switch call.connection.session.replyMode {
+        case .on: return
+        case .off: call.reply.truncate(to: before)
+        case .skipNext: break
+        case .skipThis:
+            call.reply.truncate(to: before)
+            call.connection.session.replyMode = .on
+            call.connection.gate.remove(.replyMuted)
+        }
+    }
+
+    /// Runs with accesses left unmarked, except for TOUCH, whose purpose they are.
+    private func runUntouching(_ call: inout Call, _ number: Int32) -> Bool {
+        if commands[number].fullName == "touch" { return true }
+        keyspace.leavesAccessUntouched = true
+        run(&call, number)
+        keyspace.leavesAccessUntouched = false
+        return false
+    }
+
+    // MARK: - CLIENT PAUSE
+
+    private func mustWait(_ connection: Connection, _ flags: CommandFlags) -> Bool {
+        switch pause.kind {
+        case .none: false
+        case .all: true
+        case .writes: flags.contains(.write) || flags.contains(.mayReplicate)
+        }
+    }
+
+    /// Puts the connection's request off until the pause ends.
+    private func hold(_ connection: Connection) {
+        connection.gate.insert(.paused)
+        pause.waiting.append(connection)
+    }
+}

@@ -1,0 +1,239 @@
+import Glibc
+import Reactor
+
+/// Connections come, are written to, and go.
+extension Server {
+    // MARK: - Accepting
+
+    /// Connections taken from one listener before others get their turn.
+    private static let acceptsPerTurn = 1000
+
+    func acceptConnections(_ index: UInt32) {
+        guard let network, let listener = network.listener(index) else { return }
+        for _ in 0..<Self.acceptsPerTurn {
+            switch Socket.accept(listener.descriptor) {
+            case .accepted(let descriptor): admit(descriptor, isUnix: listener.isUnix)
+            case .wouldBlock: return
+            case .outOfDescriptors:
+                log.warning("Error accepting a client connection: Too many open files")
+                network.pauseAccepting()
+                timers.add(
+                    at: clock.monotonicMilliseconds + 100, payload: .resumeAccepting)
+                return
+            case .failed(let error):
+                log.warning("Error accepting a client connection: \(error.message)")
+                return
+            }
+        }
+    }
+
+    /// Takes a fresh socket in, or turns it away with a word.
+    private func admit(_ descriptor: Int32, isUnix: Bool) {
+        if connections.count >= settings.maxClients {
+            statistics.connectionsRejected += 1
+            return turnAway(descriptor, "-ERR max number of clients reached\r\n")
+        }
+        if settings.isProtectedMode && settings.requiredPassword == nil && !isUnix
+            && !Socket.isLoopback(descriptor)
+        {
+            statistics.connectionsRejected += 1
+            return turnAway(descriptor, Self.protectedModeText)
+        }
+        if !isUnix {
+            Socket.setNoDelay(descriptor, true)
+            if settings.tcpKeepAliveSeconds > 0 {
+                Socket.setKeepAlive(descriptor, seconds: settings.tcpKeepAliveSeconds)
+            }
+        }
+        let connection = makeConnection(Transport(descriptor: descriptor))
+        do throws(SystemError) {
+            try network?.add(connection)
+        } catch {
+            log.warning("Error registering a client connection: \(error.message)")
+            return close(connection, "not registered")
+        }
+        log.verbose("Accepted \(connection.peerName)")
+    }
+
+    /// A connection in the table, with the session a new client begins with.
+    func makeConnection(_ transport: Transport) -> Connection {
+        let (id, place, generation) = connections.reserve()
+        let connection = Connection(
+            id: id, place: place, generation: generation, transport: transport,
+            now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
+        connection.session.isAuthenticated = settings.requiredPassword == nil
+        if !connection.session.isAuthenticated { connection.gate.insert(.unauthenticated) }
+        connections.insert(connection)
+        statistics.connectionsReceived += 1
+        return connection
+    }
+
+    private func turnAway(_ descriptor: Int32, _ text: StaticString) {
+        let bytes = ByteView(text)
+        _ = Socket.send(
+            descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
+        FileDescriptor.close(descriptor)
+    }
+
+    private static let protectedModeText: StaticString =
+        "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n"
+
+    // MARK: - Sending
+
+    /// Sends what the turn produced; what the kernel does not take waits for room.
+    func sendReplies() {
+        guard !replying.isEmpty else { return }
+        let list = replying
+        replying.removeAll(keepingCapacity: true)
+        for connection in list {
+            connection.isInReplyList = false
+            if connection.transport.isOpen { send(connection) }
+        }
+    }
+
+    /// Sent to one connection before the others get their turn, when there is much.
+    private static let bytesPerTurn = 4 << 20
+
+    func send(_ connection: Connection) {
+        var sent = 0
+        while connection.reply.count > 0 && sent < Self.bytesPerTurn {
+            statistics.writes &+= 1
+            switch connection.transport.send(connection.reply.view) {
+            case .bytes(let count):
+                connection.reply.drain(count)
+                sent += count
+            case .wouldBlock:
+                noteOutput(connection, sent)
+                return waitForRoom(connection)
+            case .closed:
+                return close(connection, "Client closed connection")
+            case .failed(let error):
+                log.verbose("Error writing to client: \(error.message)")
+                return close(connection, "Error writing to client")
+            }
+        }
+        noteOutput(connection, sent)
+        if connection.reply.count > 0 { return waitForRoom(connection) }
+        if connection.closesAfterReply { return close(connection, connection.closeReason) }
+        replyPool.takeBack(from: &connection.reply)
+        connection.softLimitSince = 0
+        if connection.watchesWritable {
+            connection.watchesWritable = false
+            updateInterest(connection)
+        }
+    }
+
+    private func noteOutput(_ connection: Connection, _ count: Int) {
+        connection.outputBytes &+= count
+        statistics.outputBytes &+= count
+        if count > connection.replyPeak { connection.replyPeak = count }
+    }
+
+    private func waitForRoom(_ connection: Connection) {
+        checkOutputLimit(connection, connection.reply.count)
+        guard connection.transport.isOpen, !connection.watchesWritable else { return }
+        connection.watchesWritable = true
+        updateInterest(connection)
+    }
+
+    func updateInterest(_ connection: Connection) {
+        var interest: Interest = connection.watchesReadable ? .readable : []
+        if connection.watchesWritable { interest.insert(.writable) }
+        network?.setInterest(connection, interest)
+    }
+
+    // MARK: - Output limits
+
+    /// Checks while a command of the connection is still executing.
+    func checkOutputLimit(_ call: inout Call) {
+        guard exceedsOutputLimit(call.connection, call.reply.count) else { return }
+        overflow(call.connection)
+        call.reply.truncate(to: 0)
+    }
+
+    func checkOutputLimit(_ connection: Connection, _ bytes: Int) {
+        guard exceedsOutputLimit(connection, bytes) else { return }
+        overflow(connection)
+        close(connection, "output buffer limits")
+    }
+
+    /// Whether the unsent bytes are over the hard limit, or have been over the soft one for too long.
+    private func exceedsOutputLimit(_ connection: Connection, _ bytes: Int) -> Bool {
+        let limit = settings.clientOutputLimits.normal
+        if limit.hardBytes > 0 && bytes >= limit.hardBytes { return true }
+        guard limit.softBytes > 0, bytes >= limit.softBytes else {
+            connection.softLimitSince = 0
+            return false
+        }
+        if connection.softLimitSince == 0 {
+            connection.softLimitSince = clock.monotonicMilliseconds
+            return false
+        }
+        return clock.monotonicMilliseconds - connection.softLimitSince
+            > Int64(limit.softSeconds) * 1000
+    }
+
+    private func overflow(_ connection: Connection) {
+        log.warning(
+            "Client \(describe(connection)) scheduled to be closed ASAP for overcoming of output "
+                + "buffer limits.")
+        statistics.outputBufferDisconnections += 1
+        connection.gate.insert(.closing)
+        closeSoon(connection)
+    }
+
+    // MARK: - Closing
+
+    /// Closes at the end of the turn: safe also for a connection whose command is running.
+    func closeSoon(_ connection: Connection) {
+        connection.gate.insert(.closing)
+        if connection.closesNow { return }
+        connection.closesNow = true
+        closing.append(connection)
+    }
+
+    func closeMarked() {
+        guard !closing.isEmpty else { return }
+        let list = closing
+        closing.removeAll(keepingCapacity: true)
+        for connection in list { close(connection, connection.closeReason) }
+    }
+
+    /// Ends a connection: its descriptor, its place, what waits for it.
+    func close(_ connection: Connection, _ reason: String) {
+        guard connection.transport.isOpen else { return }
+        if !reason.isEmpty { log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)") }
+        connection.gate.insert(.closing)
+        network?.remove(connection)
+        connection.transport.close()
+        connection.large = nil
+        connection.pending.release()
+        connection.reply.truncate(to: 0)
+        replyPool.takeBack(from: &connection.reply)
+        if connection.gate.contains(.paused) {
+            pause.waiting.removeAll { $0 === connection }
+        }
+        connections.remove(connection)
+        if network != nil { network?.resumeAccepting() }
+    }
+
+    // MARK: - CLIENT PAUSE
+
+    /// Lets the connections that wait for the end of a pause go on.
+    func endPause() {
+        pause.kind = .none
+        gate.remove(.paused)
+        if let timer = pause.timer { timers.cancel(timer) }
+        pause.timer = nil
+        let waiting = pause.waiting
+        pause.waiting = []
+        for connection in waiting {
+            connection.gate.remove(.paused)
+            if !connection.watchesReadable {
+                connection.watchesReadable = true
+                updateInterest(connection)
+            }
+            resume(connection)
+        }
+    }
+}

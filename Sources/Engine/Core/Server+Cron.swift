@@ -1,0 +1,81 @@
+import Reactor
+
+/// What is sampled from turn to turn, and where walks through tables have got to.
+struct Sampling {
+    var expiryTimer: TimerID?
+    var expiryDue: Int64 = 0
+    var expiryDatabase = 0
+    var connectionPlace = 0
+    var operations = RateSampler()
+    var input = RateSampler()
+    var output = RateSampler()
+    var cycles = RateSampler()
+    var cycleDuration = RateSampler()
+}
+
+/// The mean rate of a counter over the last sixteen samples (INFO's `instantaneous_…`).
+struct RateSampler {
+    private var samples: [Double] = Array(repeating: 0, count: 16)
+    private var next = 0
+    private var lastValue = 0
+    private var lastBase = 0
+
+    /// Takes a sample: the growth of `value` per growth of `base`, times `scale`.
+    mutating func sample(_ value: Int, per base: Int, scale: Double) {
+        if lastBase > 0 && base > lastBase {
+            samples[next] = Double(value - lastValue) / Double(base - lastBase) * scale
+            next = (next + 1) % samples.count
+        }
+        lastValue = value
+        lastBase = base
+    }
+
+    var mean: Double { samples.reduce(0, +) / Double(samples.count) }
+}
+
+/// Periodic work, `hz` times a second.
+extension Server {
+    var cronPeriod: Int64 { Int64(1000 / max(1, min(settings.hz, 500))) }
+
+    func cron() {
+        guard !debug.cronPaused else { return }
+        let memory = usedMemory
+        if memory > statistics.peakMemory { statistics.peakMemory = memory }
+        sampleRates()
+        walkConnections()
+    }
+
+    private func sampleRates() {
+        let milliseconds = Int(clock.monotonicMilliseconds)
+        sampling.operations.sample(
+            statistics.commandsTotal, per: milliseconds, scale: 1000)
+        sampling.input.sample(statistics.inputBytes, per: milliseconds, scale: 1000)
+        sampling.output.sample(statistics.outputBytes, per: milliseconds, scale: 1000)
+        sampling.cycles.sample(statistics.loopCycles, per: milliseconds, scale: 1000)
+        sampling.cycleDuration.sample(
+            statistics.loopMicroseconds, per: statistics.loopCycles, scale: 1)
+    }
+
+    /// Looks after a share of the connections, so that each is seen about once a second.
+    private func walkConnections() {
+        let share = max(5, connections.placeCount / max(1, settings.hz) + 1)
+        for _ in 0..<min(share, connections.placeCount) {
+            if sampling.connectionPlace >= connections.placeCount { sampling.connectionPlace = 0 }
+            let place = sampling.connectionPlace
+            sampling.connectionPlace += 1
+            guard let connection = connections.at(place) else { continue }
+            look(after: connection)
+        }
+    }
+
+    private func look(after connection: Connection) {
+        let idle = clock.monotonicMilliseconds - connection.lastInteraction
+        if settings.timeoutSeconds > 0 && idle > Int64(settings.timeoutSeconds) * 1000
+            && !connection.gate.contains(.blocked)
+        {
+            return close(connection, "Closing idle client")
+        }
+        if connection.reply.count > 0 { checkOutputLimit(connection, connection.reply.count) }
+        if idle > 2000 { connection.inputPeak = 0 }
+    }
+}

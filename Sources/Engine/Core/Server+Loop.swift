@@ -1,0 +1,204 @@
+import CLinux
+import Reactor
+
+/// The life of the process: wait, serve what is ready, run what is due, send what was said.
+extension Server {
+    func run() throws(SystemError) {
+        guard let network else { preconditionFailure("a server without sockets has no loop") }
+        timers.add(at: clock.monotonicMilliseconds + cronPeriod, payload: .cron)
+        while !lifecycle.shouldStop {
+            beforeSleep()
+            let ready = try network.poller.wait(milliseconds: waitingTime)
+            let start = clock.monotonicNanoseconds
+            refreshTime()
+            for index in 0..<ready { dispatch(network.poller.event(at: index)) }
+            serveSlots()
+            serveResumed()
+            runTimers()
+            noteCycle(since: start)
+        }
+        beforeSleep()
+    }
+
+    private func dispatch(_ event: PollEvent) {
+        switch Network.Kind(rawValue: event.token.kind) {
+        case .connection: serve(event)
+        case .listener: acceptConnections(event.token.index)
+        case .signals: handleSignals()
+        case .background: backgroundReported()
+        case nil: break
+        }
+    }
+
+    /// A connection has bytes, or room for some. An event for one that was closed earlier in the
+    /// turn, and whose place may have a new tenant, is dropped by its generation.
+    @inline(__always)
+    private func serve(_ event: PollEvent) {
+        guard
+            let connection = connections.find(
+                place: event.token.index, generation: event.token.generation)
+        else { return }
+        if event.readiness.contains(.writable) { send(connection) }
+        if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
+            if connection.gate.contains(.closing) {
+                if event.readiness.contains(.closed) { close(connection, "Client closed connection") }
+                return
+            }
+            serveNext(connection)
+        }
+    }
+
+    /// Serves connections whose requests had to wait for something other than bytes.
+    private func serveResumed() {
+        while !resumed.isEmpty {
+            let list = resumed
+            resumed.removeAll(keepingCapacity: true)
+            for connection in list where connection.transport.isOpen {
+                serveNext(connection, receives: false)
+            }
+            serveSlots()
+        }
+    }
+
+    /// What is done before the loop may sleep, in this order: replies leave last.
+    func beforeSleep() {
+        sendReplies()
+        closeMarked()
+        handBuriedBlocksOver()
+        scheduleExpiry()
+    }
+
+    /// How long the poller may wait: until the next timer, not at all while a slice of work waits.
+    private var waitingTime: Int {
+        if !resumed.isEmpty || keyspace.hasBuriedTables { return 0 }
+        guard let next = timers.nextDeadline else { return -1 }
+        return Int(max(0, next - Int64(Clock.monotonicNanoseconds() / 1_000_000)))
+    }
+
+    private func runTimers() {
+        if keyspace.hasBuriedTables { freeBuried() }
+        while let timer = timers.popExpired(at: clock.monotonicMilliseconds) { run(timer) }
+    }
+
+    private func run(_ timer: ServerTimer) {
+        switch timer {
+        case .cron:
+            cron()
+            timers.add(at: clock.monotonicMilliseconds + cronPeriod, payload: .cron)
+        case .expire:
+            sampling.expiryTimer = nil
+            expireDueKeys()
+        case .freeBuried: freeBuried()
+        case .resumeAccepting: network?.resumeAccepting()
+        case .endPause:
+            pause.timer = nil
+            endPause()
+        }
+    }
+
+    private func noteCycle(since start: UInt64) {
+        statistics.loopCycles &+= 1
+        statistics.loopMicroseconds &+=
+            Int((Clock.monotonicNanoseconds() &- start) / 1000)
+    }
+
+    // MARK: - Signals
+
+    private func handleSignals() {
+        while let event = network?.signals?.next() {
+            switch event.number {
+            case 2, 15: requestStop(event.number == 2 ? "SIGINT" : "SIGTERM")
+            default: break
+            }
+        }
+    }
+
+    private func requestStop(_ name: String) {
+        if lifecycle.stopRequested {
+            log.warning("You insist... exiting now.")
+            lifecycle.exitStatus = 1
+            lifecycle.shouldStop = true
+            return
+        }
+        log.warning("Received \(name) scheduling shutdown...")
+        lifecycle.stopRequested = true
+        lifecycle.shouldStop = true
+    }
+
+    private func backgroundReported() {
+        _ = background?.takeCompletions()
+    }
+
+    // MARK: - Work in slices
+
+    /// A slice of background work on the loop: short enough that nobody waits noticeably.
+    private static let sliceNanoseconds: UInt64 = 500_000
+
+    private func freeBuried() {
+        let end = Clock.monotonicNanoseconds() + Self.sliceNanoseconds
+        while keyspace.freeBuried(entries: 512) && Clock.monotonicNanoseconds() < end {}
+    }
+
+    /// Large heap blocks are freed by the background thread: giving pages back takes a while.
+    private func handBuriedBlocksOver() {
+        guard keyspace.hasBuriedBlocks else { return }
+        for block in keyspace.takeBuriedBlocks() {
+            keyspace.freedEntries += 1
+            guard let background else {
+                apus_heap_free(block)
+                continue
+            }
+            background.submit(.free(pointer: UInt(bitPattern: block), release: apus_heap_free))
+        }
+    }
+
+    // MARK: - Expiry
+
+    /// Between two slices of a storm others have this long, in milliseconds.
+    private static let expiryPause: Int64 = 1
+
+    /// Sets the timer to the next deadline of any database. Called once a turn: a few loads.
+    func scheduleExpiry() {
+        guard debug.activeExpire else { return }
+        var earliest = Int64.max
+        for index in 0..<keyspace.databaseCount {
+            if let deadline = keyspace[index].earliestDeadline { earliest = min(earliest, deadline) }
+        }
+        guard earliest != .max else { return }
+        let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)
+        let due = clock.monotonicMilliseconds &+ min(wait, 1 << 40)
+        if let timer = sampling.expiryTimer {
+            if sampling.expiryDue <= due { return }
+            timers.cancel(timer)
+        }
+        sampling.expiryDue = due
+        sampling.expiryTimer = timers.add(at: due, payload: .expire)
+    }
+
+    /// Removes due keys for one slice of time.
+    func expireDueKeys() {
+        guard debug.activeExpire, keyspace.expiryPolicy == .remove else { return }
+        let start = Clock.monotonicNanoseconds()
+        let effort = UInt64(settings.activeExpireEffort)
+        let end = start + Self.sliceNanoseconds + effort * 50_000
+        var groups = 0
+        var didReachCap = false
+        for offset in 0..<keyspace.databaseCount {
+            let database = keyspace[(sampling.expiryDatabase + offset) % keyspace.databaseCount]
+            while database.expireOneGroup(now: keyspace.now) {
+                groups += 1
+                if groups & 7 == 0 && Clock.monotonicNanoseconds() > end {
+                    didReachCap = true
+                    break
+                }
+            }
+            if didReachCap {
+                sampling.expiryDatabase = database.index
+                break
+            }
+        }
+        if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
+        let elapsed = Clock.monotonicNanoseconds() - start
+        statistics.expireCycleMicroseconds += Int(elapsed / 1000)
+    }
+}

@@ -1,0 +1,412 @@
+import CLinux
+import Reactor
+
+/// Reading requests and looking ahead: read all ready connections, parse their requests, hash and
+/// prefetch the keys, then execute in order. Replies leave at the end of the turn.
+extension Server {
+    /// Takes a connection that has bytes to read (or kept some) into the set served next.
+    func serveNext(_ connection: Connection, receives: Bool = true) {
+        if slots.isFull { serveSlots() }
+        guard !connection.gate.contains(.closing) else { return }
+        if let large = connection.large {
+            if large.isComplete { return addLarge(connection) }
+            return receiveLarge(connection)
+        }
+        if !connection.gate.isDisjoint(with: .halted) {
+            return receiveWhileHalted(connection)
+        }
+        slots.add(connection, keyspace[connection.session.database])
+        let index = slots.count - 1
+        if connection.pending.count > 0 {
+            slots.fill(index, with: connection.pending.view)
+            connection.pending.release()
+        }
+        if receives && !receive(index) && slots[index].filled == 0 { slots.dropLast() }
+    }
+
+    /// Reads into slot `index`; false when nothing came.
+    private func receive(_ index: Int) -> Bool {
+        let connection = slots[index].connection
+        statistics.reads &+= 1
+        switch slots.receive(index) {
+        case .bytes(let count):
+            noteInput(connection, count)
+            return true
+        case .wouldBlock:
+            return false
+        case .closed:
+            close(connection, "Client closed connection")
+            return false
+        case .failed(let error):
+            close(connection, "Reading from client: \(error.message)")
+            return false
+        }
+    }
+
+    private func noteInput(_ connection: Connection, _ count: Int) {
+        connection.lastInteraction = clock.monotonicMilliseconds
+        connection.inputBytes &+= count
+        statistics.inputBytes &+= count
+        if count > connection.inputPeak { connection.inputPeak = count }
+    }
+
+    /// A blocked or paused connection may go on sending; its bytes wait, up to a slot full.
+    private func receiveWhileHalted(_ connection: Connection) {
+        let room = InputSlots.slotBytes - connection.pending.count
+        if room <= 0 {
+            connection.watchesReadable = false
+            updateInterest(connection)
+            return
+        }
+        let target = connection.pending.writable(minimum: min(room, 4096))
+        let lent = UnsafeMutableRawBufferPointer(rebasing: target.prefix(room))
+        statistics.reads &+= 1
+        switch connection.transport.receive(into: lent) {
+        case .bytes(let count):
+            connection.pending.commit(count)
+            noteInput(connection, count)
+        case .wouldBlock: break
+        case .closed: close(connection, "Client closed connection")
+        case .failed(let error): close(connection, "Reading from client: \(error.message)")
+        }
+    }
+
+    // MARK: - Large requests
+
+    /// Reads more of a request that is collected piece by piece.
+    private func receiveLarge(_ connection: Connection) {
+        guard let large = connection.large else { return }
+        guard let memory = large.writable() else {
+            return failProtocol(connection, text: "ERR out of memory for the request")
+        }
+        statistics.reads &+= 1
+        switch connection.transport.receive(into: memory) {
+        case .bytes(let count):
+            large.commit(count)
+            noteInput(connection, count)
+        case .wouldBlock: return
+        case .closed: return close(connection, "Client closed connection")
+        case .failed(let error):
+            return close(connection, "Reading from client: \(error.message)")
+        }
+        if large.heldBytes > settings.clientQueryBufferBytes {
+            return closeForQueryBuffer(connection)
+        }
+        addLarge(connection)
+    }
+
+    private func addLarge(_ connection: Connection) {
+        slots.add(connection, keyspace[connection.session.database])
+        slots[slots.count - 1].isLarge = true
+    }
+
+    func closeForQueryBuffer(_ connection: Connection) {
+        log.warning(
+            "Closing client that reached max query buffer length: \(describe(connection))")
+        statistics.queryBufferDisconnections += 1
+        close(connection, "query buffer limit")
+    }
+
+    // MARK: - A set of slots
+
+    /// Executes what the slots hold, then keeps what is left over.
+    func serveSlots() {
+        guard slots.count > 0 else { return }
+        var call = Call(server: self, connection: slots[0].connection)
+        repeat {
+            parseSlots()
+            if batch.count == 0 { break }
+            lookAhead()
+            executeBatch(&call)
+        } while true
+        for index in 0..<slots.count { finishSlot(index) }
+        slots.removeAll()
+    }
+
+    /// Fills the batch with requests, in the order of the slots.
+    private func parseSlots() {
+        batch.removeAll()
+        var index = 0
+        while index < slots.count && !batch.isFull {
+            if !slots[index].isDrained { parseSlot(index) }
+            index &+= 1
+        }
+    }
+
+    private func parseSlot(_ index: Int) {
+        let connection = slots[index].connection
+        if !connection.gate.isDisjoint(with: .halted) {
+            slots[index].isDrained = true
+            return
+        }
+        let isUnauthenticated = connection.gate.contains(.unauthenticated)
+        let parser = CommandParser(
+            longestBulk: Int64(settings.maxBulkBytes), unauthenticated: isUnauthenticated)
+        if slots[index].isLarge { return parseLarge(index, connection, parser) }
+        var parsed = slots[index].parsed
+        while !batch.isFull {
+            batch.beginParse()
+            switch parser.parse(slots.bytes(index, from: parsed), into: batch) {
+            case .request(let consumed):
+                parsed &+= consumed
+                if batch.parsedArguments == 0 { continue }
+                batch.append(slot: index, command: commandNumber(), inputEnd: parsed)
+                // What AUTH allows the next request is known only once it is executed.
+                if !isUnauthenticated { continue }
+            case .incomplete:
+                slots[index].isDrained = true
+            case .malformed(let error):
+                slots[index].failure = error
+                slots[index].isDrained = true
+            }
+            break
+        }
+        slots[index].parsed = parsed
+    }
+
+    /// The number of the command whose arguments were just parsed.
+    @inline(__always)
+    private func commandNumber() -> Int32 {
+        let number = commands.index.find(batch.parsedName)
+        if number >= 0 && commands.index.isContainer(number) && batch.parsedArguments > 1 {
+            let subcommand = commands.findSubcommand(of: number, batch.parsedArgument(1))
+            return subcommand >= 0 ? subcommand : number
+        }
+        return number
+    }
+
+    private func parseLarge(_ index: Int, _ connection: Connection, _ parser: CommandParser) {
+        slots[index].isDrained = true
+        guard let large = connection.large else { return }
+        batch.beginParse()
+        switch large.advance(parser, into: batch) {
+        case .request:
+            if batch.parsedArguments > 0 {
+                batch.append(slot: index, command: commandNumber(), inputEnd: 0)
+            }
+        case .incomplete: break
+        case .malformed(let error): slots[index].failure = error
+        }
+    }
+
+    // MARK: - Looking ahead
+
+    /// Keys hashed ahead for one request; those beyond are hashed when they are used.
+    private static let keysAhead = 64
+
+    /// Hashes the keys of the batch and brings their places into the cache: first the lines of the
+    /// table, then the entries they lead to.
+    private func lookAhead() {
+        var index = 0
+        while index < batch.count {
+            let request = batch[index]
+            index &+= 1
+            guard request.command >= 0 else { continue }
+            let keys = commands.index.keys(request.command)
+            guard keys.first > 0 else { continue }
+            let database = slots[Int(request.slot)].database
+            let arguments = batch.arguments(of: request)
+            let last = Self.lastKey(keys, arguments.count)
+            var key = keys.first
+            while key <= last {
+                let hash = keyspace.hasher.hash(arguments[key])
+                batch.setHash(hash, of: request, argument: key)
+                database.prefetchGroup(hash)
+                key &+= keys.step
+            }
+        }
+        prefetchEntries()
+    }
+
+    private func prefetchEntries() {
+        var index = 0
+        while index < batch.count {
+            let request = batch[index]
+            index &+= 1
+            guard request.command >= 0 else { continue }
+            let keys = commands.index.keys(request.command)
+            guard keys.first > 0 else { continue }
+            let database = slots[Int(request.slot)].database
+            let arguments = batch.arguments(of: request)
+            let last = Self.lastKey(keys, arguments.count)
+            var key = keys.first
+            while key <= last {
+                database.prefetchEntry(arguments.hash(key))
+                key &+= keys.step
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func lastKey(_ keys: (first: Int, last: Int, step: Int), _ count: Int) -> Int {
+        let last = keys.last < 0 ? count &+ keys.last : keys.last
+        return min(last, count &- 1, keys.first &+ keysAhead &* keys.step)
+    }
+
+    // MARK: - Executing
+
+    private func executeBatch(_ call: inout Call) {
+        var current = -1
+        var index = 0
+        while index < batch.count {
+            let request = batch[index]
+            let slot = Int(request.slot)
+            if slot != current {
+                if current >= 0 { leave(&call) }
+                enter(&call, slots[slot].connection)
+                current = slot
+            }
+            if call.connection.gate.isDisjoint(with: .halted) {
+                call.arguments = batch.arguments(of: request)
+                execute(&call, request.command)
+                if !call.connection.gate.contains(.paused) {
+                    slots[slot].executed = request.inputEnd
+                }
+            }
+            index &+= 1
+        }
+        if current >= 0 { leave(&call) }
+        // SELECT may have changed what the next keys are looked up in.
+        for index in 0..<slots.count {
+            slots[index].database = keyspace[slots[index].connection.session.database]
+        }
+    }
+
+    /// Turns `call` to a connection: its database, and its reply buffer, taken for the time being.
+    @inline(__always)
+    private func enter(_ call: inout Call, _ connection: Connection) {
+        call.connection = connection
+        call.database = keyspace[connection.session.database]
+        swap(&call.reply, &connection.reply)
+        replyPool.lend(to: &call.reply)
+    }
+
+    /// Gives the reply buffer back and puts the connection on the list if there is something to send.
+    @inline(__always)
+    private func leave(_ call: inout Call) {
+        swap(&call.reply, &call.connection.reply)
+        scheduleReply(call.connection)
+    }
+
+    func scheduleReply(_ connection: Connection) {
+        if connection.isInReplyList { return }
+        if connection.reply.isEmpty && !connection.closesAfterReply {
+            return replyPool.takeBack(from: &connection.reply)
+        }
+        connection.isInReplyList = true
+        replying.append(connection)
+    }
+
+    // MARK: - Afterwards
+
+    /// Keeps what the slot holds beyond the requests executed, and reports what was no request.
+    private func finishSlot(_ index: Int) {
+        let connection = slots[index].connection
+        if connection.gate.contains(.closing) { return }
+        if slots[index].isLarge { return finishLarge(index, connection) }
+        let isHalted = !connection.gate.isDisjoint(with: .halted)
+        if let failure = slots[index].failure, !isHalted {
+            return failProtocol(connection, failure, slots.bytes(index, from: slots[index].parsed))
+        }
+        let rest = slots.bytes(index, from: isHalted ? slots[index].executed : slots[index].parsed)
+        if rest.isEmpty { return }
+        if rest.count >= LargeRequest.threshold && !isHalted
+            && rest[0] == UInt8(ascii: "*")
+        {
+            connection.large = LargeRequest(beginning: rest)
+            slots[index].isLarge = true
+            // What has come already may be the head of a block to receive into.
+            advanceLarge(connection)
+            return
+        }
+        connection.pending.append(rest)
+    }
+
+    /// Lets a large request that has just begun take up what is there, so that the next bytes are
+    /// received where they belong.
+    private func advanceLarge(_ connection: Connection) {
+        guard let large = connection.large else { return }
+        let parser = CommandParser(
+            longestBulk: Int64(settings.maxBulkBytes),
+            unauthenticated: connection.gate.contains(.unauthenticated))
+        batch.removeAll()
+        batch.beginParse()
+        if case .malformed(let error) = large.advance(parser, into: batch) {
+            failProtocol(connection, error, .empty)
+        }
+    }
+
+    /// After the turn of a large request: when it was executed, what follows it is served.
+    private func finishLarge(_ index: Int, _ connection: Connection) {
+        guard let large = connection.large else { return }
+        if let failure = slots[index].failure {
+            return failProtocol(connection, failure, .empty)
+        }
+        guard large.isComplete, !connection.gate.contains(.paused) else { return }
+        connection.pending.append(large.rest)
+        connection.large = nil
+        if connection.pending.count > 0 { resume(connection) }
+    }
+
+    /// Serves what a connection has already sent, in the next turn.
+    func resume(_ connection: Connection) {
+        resumed.append(connection)
+    }
+
+    // MARK: - Protocol errors
+
+    private func failProtocol(_ connection: Connection, _ error: ProtocolError, _ bytes: ByteView) {
+        log.verbose(
+            "Protocol error (\(error.logText)) from client: \(describe(connection)). "
+                + "Query buffer during protocol error: '\(Self.sample(bytes))'")
+        failProtocol(connection, text: error.replyText)
+    }
+
+    func failProtocol(_ connection: Connection, text: String) {
+        connection.reply.error(text)
+        statistics.countError(connection.reply.lastError)
+        connection.closesAfterReply = true
+        connection.closeReason = "protocol error"
+        connection.gate.insert(.closing)
+        connection.large = nil
+        scheduleReply(connection)
+    }
+
+    private static func sample(_ bytes: ByteView) -> String {
+        bytes.prefix(128).array.map { byte in
+            byte >= 32 && byte < 127 ? String(UnicodeScalar(byte)) : "."
+        }.joined()
+    }
+}
+
+extension ProtocolError {
+    /// What Redis calls it in the log.
+    var logText: String {
+        switch self {
+        case .tooBigMultibulkHeader: "too big mbulk count string"
+        case .tooBigBulkHeader: "too big bulk count string"
+        case .tooBigInline: "too big inline request"
+        case .invalidMultibulkLength: "invalid mbulk count"
+        case .unauthenticatedMultibulk: "unauth mbulk count"
+        case .invalidBulkLength: "invalid bulk length"
+        case .unauthenticatedBulk: "unauth bulk length"
+        case .expectedDollar: "expected $ but got something else"
+        case .unbalancedQuotes: "unbalanced quotes in inline request"
+        }
+    }
+
+    var replyText: String {
+        switch self {
+        case .tooBigMultibulkHeader: "ERR Protocol error: too big mbulk count string"
+        case .tooBigBulkHeader: "ERR Protocol error: too big bulk count string"
+        case .tooBigInline: "ERR Protocol error: too big inline request"
+        case .invalidMultibulkLength: "ERR Protocol error: invalid multibulk length"
+        case .unauthenticatedMultibulk: "ERR Protocol error: unauthenticated multibulk length"
+        case .invalidBulkLength: "ERR Protocol error: invalid bulk length"
+        case .unauthenticatedBulk: "ERR Protocol error: unauthenticated bulk length"
+        case .expectedDollar(let byte):
+            "ERR Protocol error: expected '$', got '\(UnicodeScalar(byte))'"
+        case .unbalancedQuotes: "ERR Protocol error: unbalanced quotes in request"
+        }
+    }
+}
