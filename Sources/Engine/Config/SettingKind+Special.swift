@@ -62,7 +62,7 @@ extension SpecialSetting {
         format: { $0.bindAddresses.joined(separator: " ") },
         lines: { settings in
             guard settings.bindAddresses != Settings.defaults.bindAddresses else { return [] }
-            let addresses = settings.bindAddresses.joined(separator: " ")
+            let addresses = settings.bindAddresses.map(ConfigFile.word).joined(separator: " ")
             return [RewriteLine(addresses.isEmpty ? "\"\"" : addresses, isRequired: true)]
         })
 }
@@ -135,9 +135,11 @@ extension SpecialSetting {
         },
         format: { settings in
             let limits = settings.clientOutputLimits
-            return [("normal", limits.normal), ("slave", limits.replica), ("pubsub", limits.pubsub)]
-                .map { "\($0.0) \($0.1.hardBytes) \($0.1.softBytes) \($0.1.softSeconds)" }
-                .joined(separator: " ")
+            return [
+                ("normal", limits.normal), ("slave", limits.replica), ("pubsub", limits.pubsub),
+            ]
+            .map { "\($0.0) \($0.1.hardBytes) \($0.1.softBytes) \($0.1.softSeconds)" }
+            .joined(separator: " ")
         },
         lines: { settings in
             let limits = settings.clientOutputLimits
@@ -217,9 +219,12 @@ extension KeyspaceEvents {
         }
     }
 
-    /// The canonical spelling. `n` is lost beside `A`, as in the peers.
+    /// The canonical spelling.
+    ///
+    /// `n` is lost beside `A`, as in the peers.
     var letters: String {
-        let classes = isSuperset(of: .all)
+        let classes =
+            isSuperset(of: .all)
             ? "A" : Self.classes.filter { contains($0.events) }.map(\.letter).joined()
         return classes + Self.ways.filter { contains($0.events) }.map(\.letter).joined()
     }
@@ -280,7 +285,9 @@ extension SpecialSetting {
             guard arguments.count == 3 else { throw .argumentCount }
             var scores: [Int] = []
             for argument in arguments {
-                guard let score = SettingText.looseInteger(argument), abs(score) <= 2000 else {
+                guard let score = SettingText.looseInteger(argument),
+                    (-2000...2000).contains(score)
+                else {
                     throw SettingProblem(
                         "Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
                 }
@@ -365,7 +372,9 @@ extension Int32 {
 // MARK: - dir
 
 extension SpecialSetting {
-    /// Kept absolute: what it names must not move with the process. Nothing is changed here but
+    /// Kept absolute: what it names must not move with the process.
+    ///
+    /// Nothing is changed here but
     /// the field; that the directory can be entered is checked so that the error is told in time.
     static let directory = SpecialSetting(
         parse: { (settings, arguments, _) throws(SettingProblem) in
@@ -374,7 +383,8 @@ extension SpecialSetting {
             guard !path.isEmpty, !path.utf8.contains(0) else {
                 throw SettingProblem(String(cString: strerror(ENOENT)))
             }
-            let full = path.utf8.first == UInt8(ascii: "/")
+            let full =
+                path.utf8.first == UInt8(ascii: "/")
                 ? path : settings.directory + "/" + path
             settings.directory = try enterable(full)
         },
@@ -419,7 +429,9 @@ extension SpecialSetting {
         },
         lines: { settings in
             guard let source = settings.replicaOf else { return [] }
-            return [RewriteLine("\(source.host) \(source.port)", isRequired: true)]
+            return [
+                RewriteLine("\(ConfigFile.word(source.host)) \(source.port)", isRequired: true)
+            ]
         })
 }
 

@@ -399,7 +399,9 @@ enum ProcessTitle {
         return title.utf8.contains { $0 != UInt8(ascii: " ") }
     }
 
-    /// The template with its `{names}` replaced; `nil` if one is unknown or left open. `{{` is `{`.
+    /// The template with its `{names}` replaced; `nil` if one is unknown or left open.
+    ///
+    /// `{{` is `{`.
     static func expand(_ template: String, title: String, _ settings: Settings) -> String? {
         var result: [UInt8] = []
         var rest = Array(template.utf8)[...]

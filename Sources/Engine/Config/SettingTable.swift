@@ -53,7 +53,7 @@ enum SettingEffect: Sendable, Hashable {
     case password, keyspaceEvents, cluster, tls
 }
 
-/// A refused CONFIG SET. `message` is the reply behind `-`.
+/// A refused CONFIG SET, whose `message` is the reply behind `-`.
 enum ConfigError: Error, Equatable {
     case unknownOption(String)
     /// A value or a change was refused; `reason` is empty when none is known.
@@ -123,7 +123,9 @@ enum SettingTable {
 
     // MARK: - SET
 
-    /// Sets all pairs or none. The caller then applies the effects and, if that fails, takes
+    /// Sets all pairs or none.
+    ///
+    /// The caller then applies the effects and, if that fails, takes
     /// `previous` back and applies the same effects again.
     ///
     /// - Parameters:
@@ -131,25 +133,27 @@ enum SettingTable {
     ///   - isLoading: whether the data set is being loaded.
     static func set(
         _ pairs: [(name: String, value: [UInt8])], in settings: inout Settings,
-        isLocal: Bool = true, isLoading: Bool = false
+        isLocal: Bool = false, isLoading: Bool = false
     ) throws(ConfigError) -> SettingChange {
         let rows = try rows(of: pairs, settings, isLocal: isLocal, isLoading: isLoading)
         var changed = settings
         for (row, pair) in zip(rows, pairs) {
             do throws(SettingProblem) {
-                let arguments = row.flags.contains(.multiArgument)
+                let arguments =
+                    row.flags.contains(.multiArgument)
                     ? ConfigFile.splitAtSpaces(pair.value) : [pair.value]
                 try row.kind.parse(arguments, into: &changed, from: .command)
             } catch {
                 throw .failed(name: matchedName(pair.name, row), reason: error.reason)
             }
         }
-        changed.normalize()
+        changed.normalize(changedFrom: settings)
 
         var effects: [(effect: SettingEffect, name: String)] = []
         for (row, pair) in zip(rows, pairs) where row.effect != .none {
-            guard row.flags.contains(.volatile)
-                || row.kind.format(changed) != row.kind.format(settings)
+            guard
+                row.flags.contains(.volatile)
+                    || row.kind.format(changed) != row.kind.format(settings)
             else { continue }
             if !effects.contains(where: { $0.effect == row.effect }) {
                 effects.append((row.effect, matchedName(pair.name, row)))
@@ -166,7 +170,9 @@ enum SettingTable {
         row(named: name)?.flags.contains(.sensitive) ?? false
     }
 
-    /// The rows of the pairs, if all may be set. An unknown name is told before anything else,
+    /// The rows of the pairs, if all may be set.
+    ///
+    /// An unknown name is told before anything else,
     /// unless something was wrong earlier on the line.
     private static func rows(
         of pairs: [(name: String, value: [UInt8])], _ settings: Settings,
@@ -337,7 +343,7 @@ enum SettingTable {
     private static let memoryRows: [Setting] = [
         Setting("maxmemory", .wideMemory(\.maxMemoryBytes), effect: .maxMemory),
         Setting("maxmemory-policy", .choice(\.maxMemoryPolicy), effect: .maxMemory),
-        Setting("maxmemory-samples", .integer(\.maxMemorySamples, 1...64)),
+        Setting("maxmemory-samples", .integer(\.maxMemorySamples, .positive32)),
         Setting("maxmemory-eviction-tenacity", .integer(\.evictionTenacity, 0...100)),
         Setting(
             "maxmemory-clients",

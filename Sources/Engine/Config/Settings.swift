@@ -45,7 +45,9 @@ struct Settings: Sendable {
     var daemonizes = false
     var pidFile: String?
     var supervision: Supervision = .no
-    /// Absolute. Whoever applies a change must `chdir` there.
+    /// Absolute.
+    ///
+    /// Whoever applies a change must `chdir` there.
     var directory = currentDirectory()
     var databaseCount = 16
     /// Held within 1...500 by `normalize()`.
@@ -270,6 +272,16 @@ struct Settings: Sendable {
         // Below 1 nothing periodic would ever run; above 500 the timer is most of the load.
         hz = min(max(hz, 1), 500)
     }
+
+    /// As `normalize()`, for a change while the server runs.
+    mutating func normalize(changedFrom previous: Settings) {
+        normalize()
+        // A backlog smaller than one read of a replica helps nobody. One from the file keeps its
+        // size until it is changed, as in the peers.
+        if replicationBacklogBytes != previous.replicationBacklogBytes {
+            replicationBacklogBytes = max(replicationBacklogBytes, 16_384)
+        }
+    }
 }
 
 /// One `rename-command old new`.
@@ -278,7 +290,7 @@ struct RenamedCommand: Sendable, Equatable {
     let newName: String
 }
 
-/// "Save after so many seconds if so many changes happened."
+/// A save is due so many seconds after the last one if so many changes happened.
 struct SavePoint: Sendable, Equatable {
     let seconds: Int
     let changes: Int
