@@ -1,0 +1,110 @@
+# Every habit has a target here; `make` alone lists them. A line's `##` text is its help.
+#
+#   ARGS       options handed to the server by `make run`, such as ARGS="--port 7000"
+#   UNITS      units of the upstream suite for `make conformance`, such as UNITS="unit/type/string"
+#   TESTFLAGS  options handed to `swift test`, such as TESTFLAGS="--filter TidyTests"
+#   SCRATCH    the build folder (.build)
+#   DESTDIR, PREFIX, UNITDIR   where `make install` puts things
+
+SCRATCH   ?= .build
+PREFIX    ?= /usr/local
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+SWIFT     ?= swift
+TESTFLAGS ?=
+ARGS      ?=
+UNITS     ?=
+
+swift_test = $(SWIFT) test --scratch-path $(SCRATCH)
+formatted  = Sources Tests Package.swift
+release    = $(SCRATCH)/release/apus-server
+
+# Tests that start a server take this one; the tools below take the release build.
+debug_binary   = $(or $(APUS_BINARY),$(abspath $(SCRATCH))/debug/apus-server)
+release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build release run test unit integration conformance format lint tidy check \
+        asan hotpath bench bench-memory bench-expiry bench-report peers verify-unit install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what building and testing need and the machine lacks (Debian packages)
+	@Scripts/deps build test
+
+build: ## debug build
+	@Scripts/deps build
+	$(SWIFT) build --scratch-path $(SCRATCH)
+
+release: ## optimised build of the server, with the Swift runtime inside
+	@Scripts/deps build
+	$(SWIFT) build --scratch-path $(SCRATCH) -c release --static-swift-stdlib --product apus-server
+
+run: release ## build and start the server on port 6379; ARGS="--port 7000" adds options
+	exec $(release) $(ARGS)
+
+test: deps ## every test: unit, in-process, integration with a real server, tidy
+	APUS_BINARY="$(debug_binary)" $(swift_test) $(TESTFLAGS)
+
+unit: ## tests without a server process
+	$(swift_test) --skip IntegrationTests --skip TidyTests $(TESTFLAGS)
+
+integration: deps ## tests that start the real server
+	APUS_BINARY="$(debug_binary)" $(swift_test) --filter IntegrationTests $(TESTFLAGS)
+
+conformance: deps release ## the Tcl suite of Redis 7.0 against our server; UNITS="unit/type/string" for some
+	APUS_BINARY="$(release_binary)" Scripts/conformance $(UNITS)
+
+format: ## rewrite the sources in the house format
+	$(SWIFT) format --in-place --recursive $(formatted)
+
+lint: ## complain about format
+	$(SWIFT) format lint --strict --recursive $(formatted)
+
+tidy: ## complain about layering, banned words and missing tests
+	$(swift_test) --filter TidyTests
+
+check: lint tidy unit ## what to run before a commit
+
+asan: ## the engine's tests under the address sanitizer
+	$(SWIFT) test --scratch-path $(SCRATCH)/asan --sanitize=address --filter EngineTests $(TESTFLAGS)
+
+hotpath: release ## count retains, allocations and generic calls in the hot symbols
+	Scripts/hotpath "$(release_binary)"
+
+bench: release ## throughput and CPU per request against redis-server and the peers
+	@Scripts/deps bench
+	APUS_BINARY="$(release_binary)" Scripts/bench $(ARGS)
+
+bench-memory: release ## bytes of memory per key against the same servers
+	@Scripts/deps bench
+	APUS_BINARY="$(release_binary)" Scripts/bench-memory $(ARGS)
+
+bench-expiry: release ## the pause while a million keys expire at once
+	@Scripts/deps bench
+	APUS_BINARY="$(release_binary)" Scripts/bench-expiry $(ARGS)
+
+bench-report: ## write the report and the charts again from the last samples
+	Scripts/bench --report-only
+	Scripts/bench-memory --report-only
+
+peers: ## install Redis 8 and Valkey 9 into .cache/peers, to be measured against
+	Scripts/peers
+
+verify-unit: ## check the systemd unit
+	@Scripts/deps test
+	Scripts/verify-unit
+
+install: ## copy the built server, its two checkers and the unit; run `make release` before
+	@test -x $(release) || { echo "run 'make release' first" >&2; exit 1; }
+	install -D -m 755 $(release) $(DESTDIR)$(PREFIX)/bin/apus-server
+	ln -sf apus-server $(DESTDIR)$(PREFIX)/bin/apus-check-rdb
+	ln -sf apus-server $(DESTDIR)$(PREFIX)/bin/apus-check-aof
+	install -D -m 644 deploy/apus.conf $(DESTDIR)$(PREFIX)/share/apus/apus.conf
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/systemd/apus-server.service \
+	    > $(DESTDIR)$(UNITDIR)/apus-server.service
+	@echo "installed; copy $(PREFIX)/share/apus/apus.conf to /etc/apus/apus.conf and edit it"
+
+clean: ## remove the build folder (not .cache)
+	rm -rf $(SCRATCH)

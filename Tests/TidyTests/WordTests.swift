@@ -1,0 +1,124 @@
+import Foundation
+import Testing
+
+/// Words that need a reason.
+///
+/// Each exception names its file and says why; one that is no longer needed fails as well, so the
+/// lists never rot.
+struct WordTests {
+    /// Unsafe islands: the pointer is private to the file, its verbs check at the shore.
+    static let unsafeIslands: [String: String] = [
+        "Sources/Engine/Bytes/ByteView.swift": "bytes that someone else owns"
+    ]
+
+    /// Words of `rules` in these files.
+    static let exceptions: [String: [String: String]] = [
+        "fatalError": [:],
+        "try!": [:],
+        "as!": [:],
+        "nonisolated(unsafe)": [:],
+        "@unchecked": [:],
+        "import Foundation": [:],
+    ]
+
+    /// Consecutive tokens that are not to stand in Sources, and what to do instead.
+    static let rules: [(word: String, tokens: [String], instead: String)] = [
+        ("fatalError", ["fatalError"], "precondition at the shore, or a typed error"),
+        ("try!", ["try", "!"], "handle the error"),
+        ("as!", ["as", "!"], "a type that needs no cast"),
+        ("nonisolated(unsafe)", ["nonisolated", "(", "unsafe", ")"], "no mutable globals"),
+        ("@unchecked", ["@", "unchecked"], "plain values across the thread boundary"),
+        ("import Foundation", ["import", "Foundation"], "Glibc; Foundation costs size and start"),
+    ]
+
+    @Test func `unsafe pointers stay on their islands`() {
+        var used: Set<String> = []
+        for file in Repository.sources {
+            let words = SwiftTokens.read(file.text).filter { $0.text.hasPrefix("Unsafe") }
+            guard let first = words.first else { continue }
+            used.insert(file.path)
+            if Self.unsafeIslands[file.path] == nil {
+                Issue.record(
+                    "\(file.path):\(first.line): \(first.text) outside WordTests.unsafeIslands")
+            }
+        }
+        for path in Self.unsafeIslands.keys where !used.contains(path) {
+            Issue.record("WordTests.unsafeIslands: \(path) needs no entry")
+        }
+    }
+
+    @Test func `words that need a reason have one`() {
+        var used: Set<String> = []
+        for file in Repository.sources {
+            let tokens = SwiftTokens.read(file.text)
+            for rule in Self.rules {
+                guard let line = Self.line(of: rule.tokens, in: tokens) else { continue }
+                used.insert("\(rule.word) \(file.path)")
+                if Self.exceptions[rule.word]?[file.path] == nil {
+                    Issue.record("\(file.path):\(line): \(rule.word); rather \(rule.instead)")
+                }
+            }
+        }
+        for (word, files) in Self.exceptions {
+            for path in files.keys where !used.contains("\(word) \(path)") {
+                Issue.record("WordTests.exceptions: \(word) in \(path) needs no entry")
+            }
+        }
+    }
+
+    private static func line(of wanted: [String], in tokens: [SwiftTokens.Token]) -> Int? {
+        guard tokens.count >= wanted.count else { return nil }
+        for start in 0...(tokens.count - wanted.count)
+        where tokens[start].text == wanted[0]
+            && wanted.indices.allSatisfy({ tokens[start + $0].text == wanted[$0] })
+        {
+            return tokens[start].line
+        }
+        return nil
+    }
+
+    @Test func `the rules find what they look for`() {
+        for rule in Self.rules {
+            let text = "let a = 1\n\(rule.word)(x) // \(rule.word)"
+            #expect(Self.line(of: rule.tokens, in: SwiftTokens.read(text)) == 2)
+            let quoted = "let a = \"\(rule.word)\" // \(rule.word)"
+            #expect(Self.line(of: rule.tokens, in: SwiftTokens.read(quoted)) == nil)
+        }
+    }
+
+    // MARK: - Raw text: comments and literals count
+
+    /// Absolute paths that the sources must not carry, except in these files.
+    static let pathExceptions: [String: String] = [:]
+
+    @Test func `no file names a folder of one machine`() {
+        let endings: Set = ["swift", "c", "h", "txt", "conf", "service", "md"]
+        let folders = ["/work" + "/", "/tmp" + "/", "/home" + "/"]
+        let everywhere = ["Sources", "deploy", "docs"].flatMap {
+            Repository.files(under: $0, endings: endings)
+        }
+        for file in everywhere where Self.pathExceptions[file.path] == nil {
+            for (index, line) in file.text.split(separator: "\n", omittingEmptySubsequences: false)
+                .enumerated()
+            {
+                for folder in folders where line.contains(folder) {
+                    Issue.record("\(file.path):\(index + 1): names \(folder)")
+                }
+            }
+        }
+    }
+
+    @Test func `a note of work to do names its issue`() {
+        let note = "TO" + "DO"
+        for file in Repository.sources + Repository.tests where file.text.contains(note) {
+            for (index, line) in file.text.split(separator: "\n", omittingEmptySubsequences: false)
+                .enumerated()
+            {
+                guard let found = line.range(of: note) else { continue }
+                if line[found.upperBound...].prefixMatch(of: /\W{1,2}\d+/) == nil {
+                    Issue.record("\(file.path):\(index + 1): \(note) without an issue, as (#12)")
+                }
+            }
+        }
+    }
+}
