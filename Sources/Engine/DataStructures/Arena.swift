@@ -63,7 +63,7 @@ struct Arena {
         var returnedSpanCount = 0
     }
 
-    /// What is known of a span. All zero: never used, or in a pool and linked by `next`.
+    /// What is known of a span; all zero but `next`: never used, or in a pool.
     private struct SpanRecord {
         /// Offsets in 8-byte steps from the start of the span.
         var freeBlock: UInt16 = 0
@@ -83,7 +83,9 @@ struct Arena {
 
     // MARK: - Creation
 
-    /// Reserves the range. The unit is 8 bytes where that can name all the machine's memory
+    /// Reserves the range.
+    ///
+    /// The unit is 8 bytes where that can name all the machine's memory
     /// (32 GiB), else 16 or 32 bytes; `unitShift` and `rangeBytes` say otherwise, for tests.
     static func create(unitShift: Int? = nil, rangeBytes: Int? = nil) -> Arena {
         let shift = unitShift ?? unitShiftForThisMachine()
@@ -141,8 +143,9 @@ struct Arena {
 
     // MARK: - Allocation
 
-    /// A block of at least `bytes` (1 to `largestBlock`), or `.none` when the range is used up:
-    /// the caller then answers its client that there is no memory. The content is undefined.
+    /// A block of at least `bytes` (1 to `largestBlock`), or `.none` when the range is used up.
+    ///
+    /// The caller then answers its client that there is no memory. The content is undefined.
     func allocate(_ bytes: Int) -> Handle {
         let (steps, index) = sizeClass(of: bytes)
         let span = state.pointee.firstWithRoom[index]
@@ -151,7 +154,9 @@ struct Arena {
     }
 
     /// As `allocate`, with the last 64 MiB of the range to draw on: for blocks without which a
-    /// structure cannot stay whole. Stops the process where even they are gone.
+    /// structure cannot stay whole.
+    ///
+    /// Stops the process where even they are gone.
     func allocateEssential(_ bytes: Int) -> Handle {
         let (steps, index) = sizeClass(of: bytes)
         let span = state.pointee.firstWithRoom[index]
@@ -220,7 +225,9 @@ struct Arena {
         Arena.sizeClass(of: bytes, unitMask: 1 << state.pointee.unitShift &- 1)
     }
 
-    /// The size in 8-byte steps and the number of the class. Every class above 512 bytes is a
+    /// The size in 8-byte steps and the number of the class.
+    ///
+    /// Every class above 512 bytes is a
     /// multiple of 64, so that a larger unit only thins out the classes up to 512.
     private static func sizeClass(of bytes: Int, unitMask: Int) -> (steps: Int, index: Int) {
         precondition(bytes > 0 && bytes <= largestBlock, "no block of this size in an arena")
