@@ -170,7 +170,7 @@ struct Arena {
     func free(_ handle: Handle, _ bytes: Int) {
         let (steps, index) = sizeClass(of: bytes)
         let shift = state.pointee.unitShift
-        let span = handle.raw >> UInt32(truncatingIfNeeded: Arena.spanShift &- shift)
+        let span = handle.raw &>> UInt32(truncatingIfNeeded: Arena.spanShift &- shift)
         let record = state.pointee.records + Int(span)
         precondition(Int(record.pointee.steps) == steps, "a block is freed with a wrong size")
         let block = address(handle)
@@ -196,14 +196,15 @@ struct Arena {
     /// Where the block lies; valid until it is freed.
     func address(_ handle: Handle) -> UnsafeMutableRawPointer {
         assert(!handle.isNone, "no block has no address")
-        return state.pointee.base + Int(handle.raw) << state.pointee.unitShift
+        // `&<<` here and elsewhere: the plain operator asks whether the shift is too far.
+        return state.pointee.base + Int(handle.raw) &<< state.pointee.unitShift
     }
 
     /// The handle of the block that starts at `address`.
     func handle(at address: UnsafeRawPointer) -> Handle {
         precondition(contains(address), "the address lies outside the arena")
         let distance = address - UnsafeRawPointer(state.pointee.base)
-        return Handle(raw: UInt32(truncatingIfNeeded: distance >> state.pointee.unitShift))
+        return Handle(raw: UInt32(truncatingIfNeeded: distance &>> state.pointee.unitShift))
     }
 
     /// Whether `address` lies in a part of the range that was handed out at some time.
@@ -222,7 +223,7 @@ struct Arena {
     func blockBytes(for bytes: Int) -> Int { sizeClass(of: bytes).steps << 3 }
 
     private func sizeClass(of bytes: Int) -> (steps: Int, index: Int) {
-        Arena.sizeClass(of: bytes, unitMask: 1 << state.pointee.unitShift &- 1)
+        Arena.sizeClass(of: bytes, unitMask: 1 &<< state.pointee.unitShift &- 1)
     }
 
     /// The size in 8-byte steps and the number of the class.
@@ -236,8 +237,8 @@ struct Arena {
             return (steps, steps)
         }
         let exponent = 63 &- (bytes &- 1).leadingZeroBitCount
-        let eighth = ((bytes &- 1) >> (exponent &- 3)) & 7
-        return ((9 &+ eighth) << (exponent &- 6), 65 &+ (exponent &- 9) << 3 &+ eighth)
+        let eighth = ((bytes &- 1) &>> (exponent &- 3)) & 7
+        return ((9 &+ eighth) &<< (exponent &- 6), 65 &+ (exponent &- 9) << 3 &+ eighth)
     }
 
     // MARK: - Figures
@@ -302,7 +303,7 @@ extension Arena {
         state.pointee.allocatedBytes &+= Int(record.pointee.steps) << 3
         if record.pointee.isFull { unlink(span, index) }
         let distance = Int(span) << Arena.spanShift | Int(offset) << 3
-        return Handle(raw: UInt32(truncatingIfNeeded: distance >> state.pointee.unitShift))
+        return Handle(raw: UInt32(truncatingIfNeeded: distance &>> state.pointee.unitShift))
     }
 
     @inline(never)
