@@ -1,7 +1,6 @@
-// Vector compares, prefetch and the multiply that keeps all 128 bits.
+// Vector compares and prefetch.
 #pragma once
 #include <stdint.h>
-#include <string.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #elif defined(__ARM_NEON)

@@ -63,7 +63,7 @@ struct Arena {
         var returnedSpanCount = 0
     }
 
-    /// What is known of a span. All zero: never used, or in a pool and linked by `next`.
+    /// What is known of a span; all zero but `next`: never used, or in a pool.
     private struct SpanRecord {
         /// Offsets in 8-byte steps from the start of the span.
         var freeBlock: UInt16 = 0
@@ -83,7 +83,9 @@ struct Arena {
 
     // MARK: - Creation
 
-    /// Reserves the range. The unit is 8 bytes where that can name all the machine's memory
+    /// Reserves the range.
+    ///
+    /// The unit is 8 bytes where that can name all the machine's memory
     /// (32 GiB), else 16 or 32 bytes; `unitShift` and `rangeBytes` say otherwise, for tests.
     static func create(unitShift: Int? = nil, rangeBytes: Int? = nil) -> Arena {
         let shift = unitShift ?? unitShiftForThisMachine()
@@ -141,8 +143,9 @@ struct Arena {
 
     // MARK: - Allocation
 
-    /// A block of at least `bytes` (1 to `largestBlock`), or `.none` when the range is used up:
-    /// the caller then answers its client that there is no memory. The content is undefined.
+    /// A block of at least `bytes` (1 to `largestBlock`), or `.none` when the range is used up.
+    ///
+    /// The caller then answers its client that there is no memory. The content is undefined.
     func allocate(_ bytes: Int) -> Handle {
         let (steps, index) = sizeClass(of: bytes)
         let span = state.pointee.firstWithRoom[index]
@@ -151,7 +154,9 @@ struct Arena {
     }
 
     /// As `allocate`, with the last 64 MiB of the range to draw on: for blocks without which a
-    /// structure cannot stay whole. Stops the process where even they are gone.
+    /// structure cannot stay whole.
+    ///
+    /// Stops the process where even they are gone.
     func allocateEssential(_ bytes: Int) -> Handle {
         let (steps, index) = sizeClass(of: bytes)
         let span = state.pointee.firstWithRoom[index]
@@ -165,7 +170,7 @@ struct Arena {
     func free(_ handle: Handle, _ bytes: Int) {
         let (steps, index) = sizeClass(of: bytes)
         let shift = state.pointee.unitShift
-        let span = handle.raw >> UInt32(truncatingIfNeeded: Arena.spanShift &- shift)
+        let span = handle.raw &>> UInt32(truncatingIfNeeded: Arena.spanShift &- shift)
         let record = state.pointee.records + Int(span)
         precondition(Int(record.pointee.steps) == steps, "a block is freed with a wrong size")
         let block = address(handle)
@@ -191,14 +196,15 @@ struct Arena {
     /// Where the block lies; valid until it is freed.
     func address(_ handle: Handle) -> UnsafeMutableRawPointer {
         assert(!handle.isNone, "no block has no address")
-        return state.pointee.base + Int(handle.raw) << state.pointee.unitShift
+        // `&<<` here and elsewhere: the plain operator asks whether the shift is too far.
+        return state.pointee.base + Int(handle.raw) &<< state.pointee.unitShift
     }
 
     /// The handle of the block that starts at `address`.
     func handle(at address: UnsafeRawPointer) -> Handle {
         precondition(contains(address), "the address lies outside the arena")
         let distance = address - UnsafeRawPointer(state.pointee.base)
-        return Handle(raw: UInt32(truncatingIfNeeded: distance >> state.pointee.unitShift))
+        return Handle(raw: UInt32(truncatingIfNeeded: distance &>> state.pointee.unitShift))
     }
 
     /// Whether `address` lies in a part of the range that was handed out at some time.
@@ -217,10 +223,12 @@ struct Arena {
     func blockBytes(for bytes: Int) -> Int { sizeClass(of: bytes).steps << 3 }
 
     private func sizeClass(of bytes: Int) -> (steps: Int, index: Int) {
-        Arena.sizeClass(of: bytes, unitMask: 1 << state.pointee.unitShift &- 1)
+        Arena.sizeClass(of: bytes, unitMask: 1 &<< state.pointee.unitShift &- 1)
     }
 
-    /// The size in 8-byte steps and the number of the class. Every class above 512 bytes is a
+    /// The size in 8-byte steps and the number of the class.
+    ///
+    /// Every class above 512 bytes is a
     /// multiple of 64, so that a larger unit only thins out the classes up to 512.
     private static func sizeClass(of bytes: Int, unitMask: Int) -> (steps: Int, index: Int) {
         precondition(bytes > 0 && bytes <= largestBlock, "no block of this size in an arena")
@@ -229,8 +237,8 @@ struct Arena {
             return (steps, steps)
         }
         let exponent = 63 &- (bytes &- 1).leadingZeroBitCount
-        let eighth = ((bytes &- 1) >> (exponent &- 3)) & 7
-        return ((9 &+ eighth) << (exponent &- 6), 65 &+ (exponent &- 9) << 3 &+ eighth)
+        let eighth = ((bytes &- 1) &>> (exponent &- 3)) & 7
+        return ((9 &+ eighth) &<< (exponent &- 6), 65 &+ (exponent &- 9) << 3 &+ eighth)
     }
 
     // MARK: - Figures
@@ -295,7 +303,7 @@ extension Arena {
         state.pointee.allocatedBytes &+= Int(record.pointee.steps) << 3
         if record.pointee.isFull { unlink(span, index) }
         let distance = Int(span) << Arena.spanShift | Int(offset) << 3
-        return Handle(raw: UInt32(truncatingIfNeeded: distance >> state.pointee.unitShift))
+        return Handle(raw: UInt32(truncatingIfNeeded: distance &>> state.pointee.unitShift))
     }
 
     @inline(never)

@@ -1,6 +1,6 @@
 import CLinux
 
-/// What a hash table has to know of its entries. All static, so that it specialises to nothing.
+/// What a hash table has to know of its entries; all static, so that it specialises to nothing.
 protocol HashTablePolicy {
     /// What entries are looked up by; trivial.
     associatedtype Key
@@ -44,13 +44,14 @@ struct HashTable<Policy: HashTablePolicy> {
     typealias Handle = Arena.Handle
 
     private struct State {
+        /// First, so that its address is known: the whole directory of a table of one segment.
+        var onlySegment: UnsafeMutableRawPointer
+        /// Segment addresses, at `onlySegment` or on the heap.
+        var directory: UnsafeMutablePointer<UnsafeMutableRawPointer>
         let arena: Arena
         var context: Policy.Context
-        /// Segment addresses; of a table of one segment, that is `onlySegment` below.
-        var directory: UnsafeMutablePointer<UnsafeMutableRawPointer>
-        var onlySegment: UnsafeMutableRawPointer
         var count = 0
-        /// More entries than this: split a group. Fewer than that: merge one.
+        /// With more entries than this a group is split, with fewer than that one is merged.
         var growLimit = 0
         var shrinkLimit = 0
         var groupCount: UInt32 = 1
@@ -75,8 +76,8 @@ struct HashTable<Policy: HashTablePolicy> {
         let table = HashTable(state: state)
         state.initialize(
             to: State(
-                arena: arena, context: context, directory: table.onlySegmentField,
-                onlySegment: apus_empty_group()))
+                onlySegment: apus_empty_group(), directory: table.onlySegmentField,
+                arena: arena, context: context))
         table.setLimits()
         return table
     }
@@ -132,7 +133,9 @@ struct HashTable<Policy: HashTablePolicy> {
     }
 
     /// While false the table neither grows nor shrinks, so that a forked child's pages stay shared,
-    /// until three times too full or a quarter as full as it may be. Once allowed again, every
+    /// until three times too full or a quarter as full as it may be.
+    ///
+    /// Once allowed again, every
     /// insertion or removal catches up by up to four groups.
     var isResizingAllowed: Bool {
         get { state.pointee.isResizingAllowed }
@@ -214,7 +217,7 @@ struct HashTable<Policy: HashTablePolicy> {
 
     // MARK: - Change
 
-    /// Enters `entry`, whose key the caller knows to be absent. Splits at most a few groups.
+    /// Enters `entry`, whose key the caller knows to be absent; splits at most a few groups.
     func insert(_ entry: Handle, hash: UInt64) {
         if state.pointee.groupCapacity == 0 { allocateFirstGroup() }
         append(entry.raw, TagGroup.tag(of: hash), to: root(of: hash))
@@ -233,7 +236,7 @@ struct HashTable<Policy: HashTablePolicy> {
         setHandle(new, at: locate(entry: old, hash: hash))
     }
 
-    /// Takes the entry that matches `key` out and returns it, or `.none`. May merge two groups.
+    /// Takes the entry that matches `key` out and returns it, or `.none`; may merge groups.
     func remove(_ key: Policy.Key, hash: UInt64) -> Handle {
         let position = locate(key, hash: hash)
         return position.isFound ? removeEntry(at: position) : .none
@@ -247,8 +250,9 @@ struct HashTable<Policy: HashTablePolicy> {
         return position.isFound
     }
 
-    /// Takes the entry at `position` out. An entry of the chain's last group fills the place, so
-    /// that chains never have holes to search through.
+    /// Takes the entry at `position` out.
+    ///
+    /// An entry of the chain's last group fills the place, so that there are no holes to search.
     @discardableResult
     func removeEntry(at position: Position) -> Handle {
         precondition(position.isFound, "there is no entry at this position")
@@ -327,9 +331,7 @@ extension HashTable {
     private static var segmentGroups: UInt32 { 1 << segmentShift }
 
     private var onlySegmentField: UnsafeMutablePointer<UnsafeMutableRawPointer> {
-        let field = MemoryLayout<State>.offset(of: \.onlySegment) ?? 0
-        return (UnsafeMutableRawPointer(state) + field)
-            .assumingMemoryBound(to: UnsafeMutableRawPointer.self)
+        UnsafeMutableRawPointer(state).assumingMemoryBound(to: UnsafeMutableRawPointer.self)
     }
 
     @inline(__always)
@@ -419,6 +421,8 @@ extension HashTable {
     private static var catchUpGroups: Int { 4 }
     /// Below this many groups the entries are near, and asking for them beforehand is in vain.
     private static var preparedGroups: UInt32 { 1024 }
+    /// Insertions between asking and splitting: a batch makes them faster than memory answers.
+    private static var preparationLead: Int { 6 }
 
     private func setLimits() {
         let groups = groupCount
@@ -429,14 +433,17 @@ extension HashTable {
         state.pointee.shrinkLimit = groups == 1 ? 1 : groups * HashTable.targetLoad / 48
     }
 
-    /// Splits the group whose turn it is: one for each 8.5 insertions. The insertion before asks
-    /// for its entries, for their hashes are needed and each would cost a miss.
+    /// Splits the group whose turn it is: one for each 8.5 insertions.
+    ///
+    /// The hashes of its entries are needed and each would cost a miss, so an insertion shortly
+    /// before asks for them.
     @inline(never)
     private func grow() {
         let excess = state.pointee.count &- state.pointee.growLimit
         if !isResizingAllowed && excess <= 2 &* state.pointee.growLimit { return }
-        if excess == 1 && state.pointee.groupCount >= HashTable.preparedGroups {
-            return prepareSplit()
+        if state.pointee.groupCount >= HashTable.preparedGroups {
+            if excess == 1 { return prepareSplit() }
+            if excess < HashTable.preparationLead { return }
         }
         var budget = HashTable.catchUpGroups
         while budget > 0 && state.pointee.count > state.pointee.growLimit && split() {
@@ -575,8 +582,10 @@ extension HashTable {
         group(UInt32(0)).clear()
     }
 
-    /// Sees to it that there is memory for group `index`, the one after the last. Within the first
-    /// segment capacity doubles and groups move; from then on it grows a segment at a time.
+    /// Sees to it that there is memory for group `index`, the one after the last.
+    ///
+    /// Within the first segment capacity doubles and groups move; from then on it grows a segment
+    /// at a time.
     private func makeRoom(for index: UInt32) -> Bool {
         let capacity = state.pointee.groupCapacity
         if index < capacity { return true }
@@ -668,6 +677,7 @@ extension HashTable {
 extension HashTable {
     /// Stops the process where a promise in the header does not hold; O(entries), for tests.
     func checkInvariants() {
+        precondition(MemoryLayout<State>.offset(of: \State.onlySegment) == 0, "first in the state")
         var (entries, children) = (0, 0)
         for index in 0..<groupCount {
             var current: TagGroup? = group(at: index)

@@ -43,8 +43,10 @@ extension HashTable {
         fileprivate var unseen: UInt32 = 0
     }
 
-    /// The next entry, or `.none` after the last; O(1) on average. Entries come in group order,
-    /// and the table must not change meanwhile but through `setHandle`.
+    /// The next entry, or `.none` after the last; O(1) on average.
+    ///
+    /// Entries come in group order, and the table must not change meanwhile but through
+    /// `setHandle`.
     func next(from cursor: inout Cursor) -> Handle {
         while cursor.unseen == 0 {
             if let group = cursor.group, let child = child(of: group) {
@@ -65,8 +67,9 @@ extension HashTable {
 
     // MARK: - SCAN
 
-    /// Shows `visitor` the entries of one class of hashes and returns the cursor of the next; 0
-    /// starts, and 0 is the end. Whatever is inserted, removed, split or merged between calls, an
+    /// Shows `visitor` the entries of one class of hashes and returns the cursor of the next.
+    ///
+    /// 0 starts, and 0 is the end. Whatever is inserted, removed, split or merged between calls, an
     /// entry present from the first call to the last is shown at least once.
     ///
     /// Classes are the values of the low L bits of the hash, 2^L <= `groupCount`: a class is group
@@ -101,20 +104,37 @@ extension HashTable {
     /// random and fresh at each call.
     ///
     /// Draws a group and a place in it as if every chain were as long as the longest, until there
-    /// is an entry at that place. As the table shrinks when sparse, that takes 3 draws on average
-    /// and in the worst case (a shrink forbidden at a quarter of the least load) about 30.
+    /// is an entry at that place. As the table shrinks when sparse, that takes 3 to 5 draws mostly
+    /// and in the worst case (shrinking forbidden, a quarter of the least load) about 50.
     func randomEntry(seed: UInt64) -> Handle {
         if isEmpty { return .none }
         let places = UInt64(longestChain * TagGroup.places)
         var state = seed
         while true {
-            let index = HashTable.draw(&state, below: UInt64(groupCount))
-            let (depth, place) = HashTable.draw(&state, below: places)
-                .quotientAndRemainder(dividingBy: TagGroup.places)
-            var chosen: TagGroup? = group(at: index)
-            for _ in 0..<depth { chosen = chosen.flatMap(child(of:)) }
-            if let chosen, chosen.tag(at: place) != 0 { return chosen.entry(at: place) }
+            // Four draws at a time, so that their groups arrive together.
+            var ahead = state
+            for _ in 0..<4 {
+                group(at: HashTable.draw(&ahead, below: UInt64(groupCount))).prefetch()
+                _ = HashTable.draw(&ahead, below: places)
+            }
+            for _ in 0..<4 {
+                let index = HashTable.draw(&state, below: UInt64(groupCount))
+                let place = HashTable.draw(&state, below: places)
+                let entry = entry(at: place, ofChain: group(at: index))
+                if !entry.isNone { return entry }
+            }
         }
+    }
+
+    /// What stands at a place counted through a chain, `.none` where that is empty or beyond it.
+    private func entry(at place: Int, ofChain root: TagGroup) -> Handle {
+        var (group, place) = (root, place)
+        while place >= TagGroup.places {
+            guard let child = child(of: group) else { return .none }
+            group = child
+            place &-= TagGroup.places
+        }
+        return group.tag(at: place) == 0 ? .none : group.entry(at: place)
     }
 
     /// A number below `bound` from a step of SplitMix64 (Steele, Lea and Flood, 2014); the bias

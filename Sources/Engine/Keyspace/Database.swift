@@ -7,7 +7,8 @@ struct KeyPolicy: HashTablePolicy {
     struct Context {
         let arena: Arena
         let hasher: SeededHash
-        let database: Database
+        /// Whose table it is; nil once it is cut off and only waits to be freed.
+        let database: Database?
     }
 
     @inline(__always)
@@ -30,12 +31,12 @@ struct KeyPolicy: HashTablePolicy {
 
     @inline(__always)
     static func didSplit(_ group: Int, into newGroup: Int, _ context: Context) {
-        context.database.tableDidSplit(group, into: newGroup)
+        context.database?.tableDidSplit(group, into: newGroup)
     }
 
     @inline(__always)
     static func didMerge(_ lastGroup: Int, into group: Int, _ context: Context) {
-        context.database.tableDidMerge(lastGroup, into: group)
+        context.database?.tableDidMerge(lastGroup, into: group)
     }
 }
 
@@ -328,22 +329,14 @@ struct Database {
         return max(0, Int64(state.pointee.deadlineSum / Double(expiringCount)) - keyspace.now)
     }
 
+    /// A group was split: both halves may hold its earliest deadline; a visit will tell.
     func tableDidSplit(_ group: Int, into newGroup: Int) {
-        if deadlines.isEmpty { return deadlines.append() }
-        deadlines.set(group, earliestDeadline(inGroup: group))
-        deadlines.append(earliestDeadline(inGroup: newGroup))
+        deadlines.append(deadlines.deadline(of: group))
     }
 
     func tableDidMerge(_ lastGroup: Int, into group: Int) {
+        deadlines.lower(group, deadlines.deadline(of: lastGroup))
         deadlines.removeLast()
-        if deadlines.isEmpty { return }
-        deadlines.set(group, earliestDeadline(inGroup: group))
-    }
-
-    private func earliestDeadline(inGroup group: Int) -> Int64 {
-        var search = EarliestDeadline(arena: arena)
-        table.visitGroup(group, &search)
-        return search.earliest
     }
 
     /// Removes the keys of one due group; false when nothing is due at `now`.
@@ -412,6 +405,7 @@ struct Database {
         state.pointee.expiringCount = 0
         state.pointee.deadlineSum = 0
         deadlines.removeAll()
+        old.context = KeyPolicy.Context(arena: arena, hasher: keyspace.hasher, database: nil)
         keyspace.bury(table: old)
         if !lazily { _ = keyspace.freeBuried(entries: .max) }
         return removed
@@ -501,16 +495,6 @@ struct Database {
     /// Asks for the entry that `hash` probably leads to; the group must be on its way.
     @inline(__always)
     func prefetchEntry(_ hash: UInt64) { table.prefetchCandidate(hash: hash) }
-}
-
-/// Finds the earliest deadline among the entries of a group.
-private struct EarliestDeadline: EntryVisitor {
-    let arena: Arena
-    var earliest = Int64.max
-
-    mutating func visit(_ entry: Arena.Handle) {
-        if let deadline = Entry(entry, arena).deadline { earliest = min(earliest, deadline) }
-    }
 }
 
 /// Collects the due entries of a group, and the earliest deadline of the others.

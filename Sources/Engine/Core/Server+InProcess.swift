@@ -1,0 +1,30 @@
+import Reactor
+
+/// Running commands without a socket: tests today; the AOF, a primary's stream and scripts later.
+extension Server {
+    /// A connection that no socket stands behind.
+    func makeInProcessConnection() -> Connection {
+        makeConnection(Transport(descriptor: -1))
+    }
+
+    /// Executes one request as if `connection` had sent it; the reply stays in `connection.reply`.
+    func perform(_ arguments: borrowing OwnedArguments, on connection: Connection) {
+        guard arguments.view.count > 0 else { return }
+        var call = Call(server: self, connection: connection)
+        call.arguments = arguments.view
+        swap(&call.reply, &connection.reply)
+        replyPool.lend(to: &call.reply)
+        execute(&call, commandNumber(of: arguments.view))
+        swap(&call.reply, &connection.reply)
+    }
+
+    /// The number of the command or subcommand that a request names, -1 if there is none.
+    func commandNumber(of arguments: Arguments) -> Int32 {
+        let number = commands.index.find(arguments[0])
+        guard number >= 0, commands.index.isContainer(number), arguments.count > 1 else {
+            return number
+        }
+        let subcommand = commands.findSubcommand(of: number, arguments[1])
+        return subcommand >= 0 ? subcommand : number
+    }
+}

@@ -1,0 +1,85 @@
+@testable import Engine
+
+/// A server without sockets and with a clock that stands still: commands in, replies out.
+///
+///     let server = TestServer()
+///     #expect(server.run("SET", "k", "v") == "OK")
+///     server.advance(milliseconds: 1001)
+///
+/// Each instance is a world of its own; tests run side by side.
+final class TestServer {
+    let server: Server
+    /// The client that `run` speaks for.
+    let client: TestClient
+
+    /// - Parameter configuration: lines of a configuration file.
+    init(_ configuration: String = "", wallMilliseconds: Int64 = 1_700_000_000_000) {
+        var settings = Settings()
+        if !configuration.isEmpty {
+            do {
+                settings = try ConfigFile.parse(Array(configuration.utf8))
+            } catch {
+                preconditionFailure("a test's configuration is wrong: \(error)")
+            }
+        }
+        let log = Log()
+        log.capturesLines = true
+        server = Server(
+            settings: settings, commands: StandardCommands.all, log: log,
+            clock: ServerClock(manualWallMilliseconds: wallMilliseconds),
+            arena: Arena.create(rangeBytes: 1 << 30))
+        client = TestClient(server)
+    }
+
+    deinit { server.keyspace.destroy() }
+
+    /// Runs one command and returns its reply.
+    @discardableResult
+    func run(_ arguments: String...) -> Reply { client.run(arguments) }
+
+    /// Another connection to the same server.
+    func connect() -> TestClient { TestClient(server) }
+
+    /// Lets time pass; nothing expires actively unless `expireDueKeys` is called.
+    func advance(milliseconds: Int64) {
+        server.clock.advance(milliseconds: milliseconds)
+        server.refreshTime()
+    }
+
+    var lines: [String] { server.log.lines }
+}
+
+/// One connection to a `TestServer`.
+final class TestClient {
+    let server: Server
+    let connection: Connection
+
+    init(_ server: Server) {
+        self.server = server
+        connection = server.makeInProcessConnection()
+    }
+
+    @discardableResult
+    func run(_ arguments: String...) -> Reply { run(arguments) }
+
+    func run(_ arguments: [String]) -> Reply { run(bytes: arguments.map { Array($0.utf8) }) }
+
+    /// The reply; `.null` stands for a command that replied nothing at all.
+    func run(bytes arguments: [[UInt8]]) -> Reply {
+        send(arguments)
+        return takeReplies().first ?? .simple("<no reply>")
+    }
+
+    func send(_ arguments: [[UInt8]]) {
+        server.perform(OwnedArguments(arguments), on: connection)
+    }
+
+    /// All replies written and not yet taken.
+    func takeReplies() -> [Reply] {
+        var reader = ReplyReader(connection.reply.view.array)
+        connection.reply.drain(connection.reply.count)
+        var replies: [Reply] = []
+        while let reply = reader.next() { replies.append(reply) }
+        return replies
+    }
+}
