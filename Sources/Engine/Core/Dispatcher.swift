@@ -78,7 +78,8 @@ extension Server {
         } else if commands.index.isContainer(number) && call.arguments.count > 1 {
             let name = commands[number].command.name
             call.reply.error(
-                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP.")
+                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP."
+            )
         } else {
             call.reply.error(
                 "ERR wrong number of arguments for '\(commands[number].fullName)' command")
@@ -99,7 +100,8 @@ extension Server {
     }
 
     private static func unknownCommand(_ arguments: Arguments) -> String {
-        var text = "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
+        var text =
+            "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
         var written = 0
         for index in 1..<max(1, arguments.count) where written < 128 {
             let shown = quotable(arguments[index], 128 - written)
@@ -121,6 +123,7 @@ extension Server {
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         let flags = commands.index.flags(number)
+        if gate.contains(.stopping) { return false }
         let before = call.reply.count
         if let refusal = refusal(call, number, flags) {
             call.reply.error(refusal)
@@ -141,7 +144,9 @@ extension Server {
     }
 
     /// Why the command may not run now, in Redis's order.
-    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags) -> StaticString? {
+    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags)
+        -> StaticString?
+    {
         let connection = call.connection
         if connection.gate.contains(.unauthenticated) && !flags.contains(.noAuth) {
             return "NOAUTH Authentication required."

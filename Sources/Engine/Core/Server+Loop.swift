@@ -6,6 +6,7 @@ extension Server {
     func run() throws(SystemError) {
         guard let network else { preconditionFailure("a server without sockets has no loop") }
         timers.add(at: clock.monotonicMilliseconds + cronPeriod, payload: .cron)
+        reportToService()
         while !lifecycle.shouldStop {
             beforeSleep()
             let ready = try network.poller.wait(milliseconds: waitingTime)
@@ -41,7 +42,9 @@ extension Server {
         if event.readiness.contains(.writable) { send(connection) }
         if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
             if connection.gate.contains(.closing) {
-                if event.readiness.contains(.closed) { close(connection, "Client closed connection") }
+                if event.readiness.contains(.closed) {
+                    close(connection, "Client closed connection")
+                }
                 return
             }
             serveNext(connection)
@@ -93,36 +96,21 @@ extension Server {
         case .endPause:
             pause.timer = nil
             endPause()
+        case .service: reportToService()
         }
+    }
+
+    /// A loop that is stuck reports nothing, and the service manager restarts it.
+    private func reportToService() {
+        guard let period = lifecycle.service.watchdogPeriod else { return }
+        lifecycle.service.tellAlive()
+        timers.add(at: clock.monotonicMilliseconds + period / 2, payload: .service)
     }
 
     private func noteCycle(since start: UInt64) {
         statistics.loopCycles &+= 1
         statistics.loopMicroseconds &+=
             Int((Clock.monotonicNanoseconds() &- start) / 1000)
-    }
-
-    // MARK: - Signals
-
-    private func handleSignals() {
-        while let event = network?.signals?.next() {
-            switch event.number {
-            case 2, 15: requestStop(event.number == 2 ? "SIGINT" : "SIGTERM")
-            default: break
-            }
-        }
-    }
-
-    private func requestStop(_ name: String) {
-        if lifecycle.stopRequested {
-            log.warning("You insist... exiting now.")
-            lifecycle.exitStatus = 1
-            lifecycle.shouldStop = true
-            return
-        }
-        log.warning("Received \(name) scheduling shutdown...")
-        lifecycle.stopRequested = true
-        lifecycle.shouldStop = true
     }
 
     private func backgroundReported() {
@@ -162,7 +150,9 @@ extension Server {
         guard debug.activeExpire else { return }
         var earliest = Int64.max
         for index in 0..<keyspace.databaseCount {
-            if let deadline = keyspace[index].earliestDeadline { earliest = min(earliest, deadline) }
+            if let deadline = keyspace[index].earliestDeadline {
+                earliest = min(earliest, deadline)
+            }
         }
         guard earliest != .max else { return }
         let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)
