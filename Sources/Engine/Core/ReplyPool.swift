@@ -1,6 +1,8 @@
 import CLinux
 
-/// Reply blocks that are lent while there is something to send. Used last, lent first: warm memory.
+/// Reply blocks that are lent while there is something to send.
+///
+/// Used last, lent first: warm memory.
 final class ReplyPool {
     private var blocks: [UnsafeMutableRawPointer] = []
     /// As many as one turn of a busy server uses; the rest goes back to the system.

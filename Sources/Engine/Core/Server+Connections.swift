@@ -202,7 +202,9 @@ extension Server {
     /// Ends a connection: its descriptor, its place, what waits for it.
     func close(_ connection: Connection, _ reason: String) {
         guard connection.transport.isOpen else { return }
-        if !reason.isEmpty { log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)") }
+        if !reason.isEmpty {
+            log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)")
+        }
         connection.gate.insert(.closing)
         network?.remove(connection)
         connection.transport.close()

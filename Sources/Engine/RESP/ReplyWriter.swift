@@ -127,7 +127,8 @@ struct ReplyWriter: ~Copyable {
             return
         }
         let length = NumberText.write(number, to: target + 1)
-        target.storeBytes(of: UInt16(0x0A0D).littleEndian, toByteOffset: 1 &+ length, as: UInt16.self)
+        target.storeBytes(
+            of: UInt16(0x0A0D).littleEndian, toByteOffset: 1 &+ length, as: UInt16.self)
         tail &+= length &+ 3
     }
 
@@ -143,7 +144,7 @@ struct ReplyWriter: ~Copyable {
 
     // MARK: - Scalars
 
-    /// `+OK`
+    /// Writes `+OK`.
     @inline(__always)
     mutating func ok() {
         let target = room(8)
@@ -160,7 +161,7 @@ struct ReplyWriter: ~Copyable {
     @inline(__always)
     mutating func integer(_ number: Int) { header(UInt8(ascii: ":"), Int64(number)) }
 
-    /// `$3\r\nabc\r\n`
+    /// Writes `$3\r\nabc\r\n`.
     @inline(__always)
     mutating func bulk(_ bytes: ByteView) {
         let count = bytes.count
@@ -240,7 +241,8 @@ struct ReplyWriter: ~Copyable {
         let target = room(NumberText.longestDecimal)
         target.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
         let length = NumberText.write(double: value, to: target + 1)
-        target.storeBytes(of: UInt16(0x0A0D).littleEndian, toByteOffset: length &+ 1, as: UInt16.self)
+        target.storeBytes(
+            of: UInt16(0x0A0D).littleEndian, toByteOffset: length &+ 1, as: UInt16.self)
         tail &+= length &+ 3
     }
 
@@ -304,7 +306,9 @@ struct ReplyWriter: ~Copyable {
     /// Begins such an aggregate; `finish` puts its header in front.
     mutating func deferLength() -> Deferred { Deferred(offset: count) }
 
-    mutating func finishArray(_ start: Deferred, _ count: Int) { finish(start, UInt8(ascii: "*"), count) }
+    mutating func finishArray(_ start: Deferred, _ count: Int) {
+        finish(start, UInt8(ascii: "*"), count)
+    }
 
     mutating func finishSet(_ start: Deferred, _ count: Int) {
         finish(start, isRESP3 ? UInt8(ascii: "~") : UInt8(ascii: "*"), count)
@@ -330,7 +334,9 @@ struct ReplyWriter: ~Copyable {
 
     // MARK: - Errors
 
-    /// `-text`, where text begins with its code: `ERR …`, `WRONGTYPE …`. Line ends inside become blanks.
+    /// `-text`, where text begins with its code: `ERR …`, `WRONGTYPE …`.
+    ///
+    /// Line ends inside become blanks.
     mutating func error(_ text: ByteView) {
         errorCount &+= 1
         lastErrorStart = count
