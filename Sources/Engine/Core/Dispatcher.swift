@@ -68,9 +68,7 @@ extension Server {
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                     + "commands to Redis. This is likely due to an attacker attempting to use Cross "
                     + "Protocol Scripting to compromise your Redis instance. Connection aborted.")
-            call.connection.closesNow = true
-            call.connection.gate.insert(.closing)
-            return
+            return closeSoon(call.connection)
         }
         let before = call.reply.count
         if number < 0 {
