@@ -8,11 +8,9 @@ struct LayeringTests {
         }
     }
 
-    /// Only these folders of the engine may speak of descriptors and events.
+    /// Only these folders of the engine may speak of descriptors, events and clocks.
     private static let seesReactor: Set<String> = [
-        "Core", "Persistence", "Replication", "Cluster",
-        // The log writes a file, and statistics convert ticks of the processor's counter.
-        "Observability",
+        "Program", "Core", "Persistence", "Replication", "Cluster", "Observability",
     ]
 
     @Test func `the kernel and Lua are imported where they belong`() {
