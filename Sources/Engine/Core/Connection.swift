@@ -104,6 +104,11 @@ final class Connection {
     var inputMemory: Int { pending.capacity + (large?.heldBytes ?? 0) }
     var outputMemory: Int { reply.capacity }
 
+    /// Whether the client runs on this machine, as far as that can be known.
+    var isLocal: Bool {
+        !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
+    }
+
     /// What the object and its strings take, about.
     static let ownBytes = 560
 }

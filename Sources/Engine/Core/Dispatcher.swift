@@ -60,9 +60,15 @@ extension Server {
 
     // MARK: - Refusals
 
-    /// No such command, no such subcommand, or the wrong number of arguments.
+    /// No such command, no such subcommand, the wrong number of arguments, or a protected command
+    /// (for which the index accepts no number of arguments, so that it comes here).
     @inline(never)
     private func reject(_ call: inout Call, _ number: Int32) {
+        if number >= 0 && commands[number].accepts(call.arguments.count)
+            && commands.index.flags(number).contains(.protected)
+        {
+            return executeProtected(&call, number)
+        }
         if isCrossProtocolAttack(call.arguments[0]) {
             log.warning(
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
@@ -78,13 +84,35 @@ extension Server {
         } else if commands.index.isContainer(number) && call.arguments.count > 1 {
             let name = commands[number].command.name
             call.reply.error(
-                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP.")
+                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP."
+            )
         } else {
             call.reply.error(
                 "ERR wrong number of arguments for '\(commands[number].fullName)' command")
             statistics.countRejected(number)
         }
         finishRefusal(&call, before)
+    }
+
+    /// A command that may take over the machine: only if the configuration allows it.
+    private func executeProtected(_ call: inout Call, _ number: Int32) {
+        let isDebug = commands[number].fullName == "debug"
+        let access = isDebug ? settings.debugCommandAccess : settings.moduleCommandAccess
+        guard allows(access, for: call.connection) else {
+            let name = isDebug ? "DEBUG" : "MODULE"
+            let option = isDebug ? "enable-debug-command" : "enable-module-command"
+            let before = call.reply.count
+            call.reply.error(
+                "ERR \(name) command not allowed. If the \(option) option is set to \"local\", "
+                    + "you can run it from a local connection, otherwise you need to set this "
+                    + "option in the configuration file, and then restart the server.")
+            statistics.countRejected(number)
+            return finishRefusal(&call, before)
+        }
+        if gate.rawValue | call.connection.gate.rawValue != 0 {
+            guard passesGates(&call, number) else { return }
+        }
+        run(&call, number)
     }
 
     private func isCrossProtocolAttack(_ name: ByteView) -> Bool {
@@ -99,7 +127,8 @@ extension Server {
     }
 
     private static func unknownCommand(_ arguments: Arguments) -> String {
-        var text = "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
+        var text =
+            "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
         var written = 0
         for index in 1..<max(1, arguments.count) where written < 128 {
             let shown = quotable(arguments[index], 128 - written)
@@ -141,7 +170,9 @@ extension Server {
     }
 
     /// Why the command may not run now, in Redis's order.
-    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags) -> StaticString? {
+    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags)
+        -> StaticString?
+    {
         let connection = call.connection
         if connection.gate.contains(.unauthenticated) && !flags.contains(.noAuth) {
             return "NOAUTH Authentication required."

@@ -9,13 +9,14 @@ extension Server {
         while !lifecycle.shouldStop {
             beforeSleep()
             let ready = try network.poller.wait(milliseconds: waitingTime)
-            let start = clock.monotonicNanoseconds
             refreshTime()
+            let start = clock.monotonicNanoseconds
+            let commandsBefore = statistics.commandsTotal
             for index in 0..<ready { dispatch(network.poller.event(at: index)) }
             serveSlots()
             serveResumed()
             runTimers()
-            noteCycle(since: start)
+            noteCycle(since: start, commandsBefore)
         }
         beforeSleep()
     }
@@ -41,7 +42,9 @@ extension Server {
         if event.readiness.contains(.writable) { send(connection) }
         if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
             if connection.gate.contains(.closing) {
-                if event.readiness.contains(.closed) { close(connection, "Client closed connection") }
+                if event.readiness.contains(.closed) {
+                    close(connection, "Client closed connection")
+                }
                 return
             }
             serveNext(connection)
@@ -96,10 +99,15 @@ extension Server {
         }
     }
 
-    private func noteCycle(since start: UInt64) {
+    private func noteCycle(since start: UInt64, _ commandsBefore: Int) {
+        let elapsed = Int(truncatingIfNeeded: (Clock.monotonicNanoseconds() &- start) / 1000)
         statistics.loopCycles &+= 1
-        statistics.loopMicroseconds &+=
-            Int((Clock.monotonicNanoseconds() &- start) / 1000)
+        statistics.loopMicroseconds &+= elapsed
+        if elapsed > statistics.longestLoopMicroseconds {
+            statistics.longestLoopMicroseconds = elapsed
+        }
+        let commands = statistics.commandsTotal &- commandsBefore
+        if commands > statistics.mostCommandsInLoop { statistics.mostCommandsInLoop = commands }
     }
 
     // MARK: - Signals
@@ -162,7 +170,9 @@ extension Server {
         guard debug.activeExpire else { return }
         var earliest = Int64.max
         for index in 0..<keyspace.databaseCount {
-            if let deadline = keyspace[index].earliestDeadline { earliest = min(earliest, deadline) }
+            if let deadline = keyspace[index].earliestDeadline {
+                earliest = min(earliest, deadline)
+            }
         }
         guard earliest != .max else { return }
         let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)

@@ -65,14 +65,18 @@ final class Server {
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
         keyspace.limits.longestString = settings.maxBulkBytes
         lifecycle.startedAt = clock.wallMilliseconds
-        lifecycle.runID = Process.randomBytes(20).map { Self.hex($0) }.joined()
+        lifecycle.runID = Self.randomIdentifier()
+        lifecycle.replicationID = Self.randomIdentifier()
         refreshTime()
         lifecycle.startupMemory = usedMemory
     }
 
-    private static func hex(_ byte: UInt8) -> String {
-        let text = String(byte, radix: 16)
-        return byte < 16 ? "0" + text : text
+    /// Forty random hexadecimal digits.
+    static func randomIdentifier() -> String {
+        Process.randomBytes(20).map { byte in
+            let text = String(byte, radix: 16)
+            return byte < 16 ? "0" + text : text
+        }.joined()
     }
 
     /// Takes over what the clock says; once a turn, and after a command that took long.
@@ -105,6 +109,8 @@ enum ServerTimer {
 struct Lifecycle {
     var startedAt: Int64 = 0
     var runID = ""
+    /// What the history of changes is called in replication.
+    var replicationID = ""
     var startupMemory = 0
     var executable = ""
     var arguments: [String] = []
@@ -135,6 +141,12 @@ struct DebugSwitches {
     /// DEBUG REPLYBUFFER PEAK-RESET-TIME, in milliseconds.
     var replyPeakResetMilliseconds: Int64 = 5000
     var replyBufferResizing = true
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    var skipsChecksums = false
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    var allowsAllInScripts = false
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: a longer list element gets a node of its own; 0: the default.
+    var packedThresholdBytes: UInt64 = 0
 }
 
 /// The clocks as the loop sees them: read once a turn; or set by hand, in a test.
