@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <syslog.h>
 
 int apus_accept(int listener) {
     return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -66,6 +67,9 @@ __attribute__((constructor)) static void remember_arguments(int count, char **va
     arguments = values;
 }
 
+size_t apus_argument_count(void) { return (size_t)argument_count; }
+const char *apus_argument(size_t index) { return arguments[index]; }
+
 static char *title_start, *title_end;
 
 /// Where the run of strings that begins at `end` stops.
@@ -112,6 +116,16 @@ void apus_set_process_title(const char *title) {
     apus_name_thread(first_word);
 }
 
+// MARK: - The system's log
+
+void apus_open_system_log(const char *identity, int facility) {
+    static char kept[128];  // openlog keeps the pointer
+    snprintf(kept, sizeof kept, "%s", identity);
+    openlog(kept, LOG_PID | LOG_NDELAY | LOG_NOWAIT, facility << 3);
+}
+
+void apus_write_system_log(int level, const char *message) { syslog(level, "%s", message); }
+
 // MARK: - Crash reports
 
 // Everything below runs inside a signal handler on a stack of its own, in a process whose heap and
@@ -120,6 +134,7 @@ enum { maximum_frames = 100, crash_stack_bytes = 64 * 1024 };
 static char crash_log_path[PATH_MAX];
 static char crash_version[128];
 static char crash_stack[crash_stack_bytes];
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
 
 static void put(int fd, const char *text) {
     size_t left = strlen(text);
@@ -221,6 +236,9 @@ void apus_install_crash_handlers(const char *log_path, const char *version) {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
     action.sa_sigaction = report_crash;
     sigemptyset(&action.sa_mask);
-    const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &action, NULL);
+}
+
+void apus_remove_crash_handlers(void) {
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
 }

@@ -80,9 +80,7 @@ public struct File: ~Copyable {
     }
 
     public func writeAll(_ bytes: [UInt8]) throws(SystemError) {
-        try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
-            try File.writeAll(UnsafeRawBufferPointer(buffer), to: descriptor)
-        }
+        try File.writeAll(bytes, to: descriptor)
     }
 
     /// Writes everything at `offset`, without moving the position.
@@ -149,6 +147,13 @@ public struct File: ~Copyable {
         try retrying("fstat") { fstat(descriptor, &status) }
         return Int(status.st_size)
     }
+
+    /// Whether the open file is still the one that has this name.
+    public func isNamed(_ path: String) -> Bool {
+        var (own, named) = (stat(), stat())
+        return fstat(descriptor, &own) == 0 && stat(path, &named) == 0
+            && own.st_dev == named.st_dev && own.st_ino == named.st_ino
+    }
 }
 
 // MARK: - Whole files
@@ -196,6 +201,12 @@ extension File {
         }
     }
 
+    public static func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
+        try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
+            try File.writeAll(UnsafeRawBufferPointer(buffer), to: descriptor)
+        }
+    }
+
     /// Writes everything to a descriptor that the caller holds, such as standard output.
     public static func writeAll(
         _ bytes: UnsafeRawBufferPointer, to descriptor: Int32
@@ -227,6 +238,9 @@ extension File {
         try syncFolder(of: path)
     }
 
+    /// Removes a file whose name need not be gone after a power cut; fine if there is none.
+    public static func removeIfPresent(_ path: String) { unlink(path) }
+
     /// Brings the names in the folder that holds `path` to the disk.
     public static func syncFolder(of path: String) throws(SystemError) {
         let folder = try File(Self.folder(of: path), .read)
@@ -241,6 +255,13 @@ extension File {
 
     /// Whether anything has this name; a dangling link does not count.
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// The permission bits of a file; nil if it cannot be looked at.
+    public static func permissions(_ path: String) -> UInt16? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return UInt16(truncatingIfNeeded: status.st_mode & 0o7777)
+    }
 
     public static func isFolder(_ path: String) -> Bool {
         var status = stat()

@@ -61,6 +61,9 @@ static inline int apus_signalfd(const sigset_t *signals) {
 static inline int apus_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
+static inline int apus_datagram_socket(void) {
+    return socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 static inline int apus_socket_pair(int ends[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
 }
@@ -88,6 +91,9 @@ int apus_set_descriptor_limit(uint64_t soft, uint64_t hard);
 
 /// Names the calling thread; at most 15 bytes are kept.
 void apus_name_thread(const char *name);
+/// What the program was started with.
+size_t apus_argument_count(void);
+const char *apus_argument(size_t index);
 /// What ps(1) shows: the title takes the place of the arguments and, if long, of the environment,
 /// which are copied away first. A title that does not fit is cut. Not for use beside other threads
 /// that read the environment.
@@ -96,12 +102,20 @@ int apus_disable_huge_pages(void);
 /// "Linux 6.1.0 x86_64", cut to `size` with its terminator.
 void apus_host_kernel(char *text, size_t size);
 
+// MARK: - The system's log: syslog(3) is variadic
+
+/// The identity is copied.
+void apus_open_system_log(const char *identity, int facility);
+void apus_write_system_log(int level, const char *message);
+
 // MARK: - Crash reports
 
 /// From here on a fatal signal writes a report with a stack trace before the process dies of that
 /// same signal. The report is appended to the file, or goes to stdout where `log_path` is NULL.
 /// `version` opens its first sentence. Both are copied; call it again to change them.
 void apus_install_crash_handlers(const char *log_path, const char *version);
+/// Fatal signals kill the process without a report again.
+void apus_remove_crash_handlers(void);
 /// Writes the calling thread's stack to `fd`, a frame a line as module+offset. Async-signal-safe
 /// once the crash handlers are installed.
 void apus_log_backtrace(int fd);

@@ -2,6 +2,7 @@
 enum StandardCommands {
     static var all: [Command] {
         StringCommands.table + ConnectionCommands.table + ServerCommands.table
-            + MemoryCommands.table + DebugCommands.table
+            + MemoryCommands.table + DebugCommands.table + ConfigCommands.table
+            + ShutdownCommands.table
     }
 }

@@ -150,6 +150,7 @@ extension Server {
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         let flags = commands.index.flags(number)
+        if gate.contains(.stopping) { return false }
         let before = call.reply.count
         if let refusal = refusal(call, number, flags) {
             call.reply.error(refusal)

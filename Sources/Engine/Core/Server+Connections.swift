@@ -15,7 +15,7 @@ extension Server {
             case .accepted(let descriptor): admit(descriptor, isUnix: listener.isUnix)
             case .wouldBlock: return
             case .outOfDescriptors:
-                log.warning("Error accepting a client connection: Too many open files")
+                warnOfDescriptors()
                 network.pauseAccepting()
                 timers.add(
                     at: clock.monotonicMilliseconds + 100, payload: .resumeAccepting)
@@ -25,6 +25,14 @@ extension Server {
                 return
             }
         }
+    }
+
+    /// At most once a second: the peers stay in the queue, and are tried again and again.
+    private func warnOfDescriptors() {
+        let now = clock.monotonicMilliseconds
+        guard now - sampling.descriptorWarning >= 1000 else { return }
+        sampling.descriptorWarning = now
+        log.warning("Error accepting a client connection: Too many open files")
     }
 
     /// Takes a fresh socket in, or turns it away with a word.
@@ -202,7 +210,9 @@ extension Server {
     /// Ends a connection: its descriptor, its place, what waits for it.
     func close(_ connection: Connection, _ reason: String) {
         guard connection.transport.isOpen else { return }
-        if !reason.isEmpty { log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)") }
+        if !reason.isEmpty {
+            log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)")
+        }
         connection.gate.insert(.closing)
         network?.remove(connection)
         connection.transport.close()

@@ -7,11 +7,19 @@ struct Sampling {
     var expiryDatabase = 0
     var connectionPlace = 0
     var buffers = BufferPeaks()
+    /// When the lack of descriptors was last complained of.
+    var descriptorWarning = -1000 as Int64
     var operations = RateSampler()
     var input = RateSampler()
     var output = RateSampler()
     var cycles = RateSampler()
     var cycleDuration = RateSampler()
+
+    /// Forgets the rates (CONFIG RESETSTAT).
+    mutating func resetRates() {
+        (operations, input, output) = (RateSampler(), RateSampler(), RateSampler())
+        (cycles, cycleDuration) = (RateSampler(), RateSampler())
+    }
 }
 
 /// The mean rate of a counter over the last sixteen samples (INFO's `instantaneous_…`).

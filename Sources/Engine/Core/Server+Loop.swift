@@ -6,6 +6,7 @@ extension Server {
     func run() throws(SystemError) {
         guard let network else { preconditionFailure("a server without sockets has no loop") }
         timers.add(at: clock.monotonicMilliseconds + cronPeriod, payload: .cron)
+        reportToService()
         while !lifecycle.shouldStop {
             beforeSleep()
             let ready = try network.poller.wait(milliseconds: waitingTime)
@@ -96,7 +97,15 @@ extension Server {
         case .endPause:
             pause.timer = nil
             endPause()
+        case .service: reportToService()
         }
+    }
+
+    /// A loop that is stuck reports nothing, and the service manager restarts it.
+    private func reportToService() {
+        guard let period = lifecycle.service.watchdogPeriod else { return }
+        lifecycle.service.tellAlive()
+        timers.add(at: clock.monotonicMilliseconds + period / 2, payload: .service)
     }
 
     private func noteCycle(since start: UInt64, _ commandsBefore: Int) {
@@ -108,29 +117,6 @@ extension Server {
         }
         let commands = statistics.commandsTotal &- commandsBefore
         if commands > statistics.mostCommandsInLoop { statistics.mostCommandsInLoop = commands }
-    }
-
-    // MARK: - Signals
-
-    private func handleSignals() {
-        while let event = network?.signals?.next() {
-            switch event.number {
-            case 2, 15: requestStop(event.number == 2 ? "SIGINT" : "SIGTERM")
-            default: break
-            }
-        }
-    }
-
-    private func requestStop(_ name: String) {
-        if lifecycle.stopRequested {
-            log.warning("You insist... exiting now.")
-            lifecycle.exitStatus = 1
-            lifecycle.shouldStop = true
-            return
-        }
-        log.warning("Received \(name) scheduling shutdown...")
-        lifecycle.stopRequested = true
-        lifecycle.shouldStop = true
     }
 
     private func backgroundReported() {

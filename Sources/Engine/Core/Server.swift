@@ -44,6 +44,8 @@ final class Server {
         static let paused = Gate(rawValue: 1 << 1)
         static let memoryLimit = Gate(rawValue: 1 << 2)
         static let monitors = Gate(rawValue: 1 << 3)
+        /// About to end: nothing is executed any more.
+        static let stopping = Gate(rawValue: 1 << 16)
     }
 
     init(
@@ -58,15 +60,14 @@ final class Server {
             commands,
             renaming: settings.renamedCommands.map { ($0.name, $0.newName) })
         statistics = Statistics(commandCount: self.commands.count)
-        statistics.tracksLatency = settings.latencyTracking
         random = SystemRandomNumberGenerator()
         keyspace = Keyspace.create(
             databaseCount: settings.databaseCount,
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
-        keyspace.limits.longestString = settings.maxBulkBytes
         lifecycle.startedAt = clock.wallMilliseconds
         lifecycle.runID = Self.randomIdentifier()
         lifecycle.replicationID = Self.randomIdentifier()
+        followSettings()
         refreshTime()
         lifecycle.startupMemory = usedMemory
     }
@@ -103,6 +104,8 @@ enum ServerTimer {
     case freeBuried
     case resumeAccepting
     case endPause
+    /// The sign of life for the service manager.
+    case service
 }
 
 /// Since when, under which id, and whether it is about to end.
@@ -119,6 +122,8 @@ struct Lifecycle {
     var stopRequested = false
     var exitStatus: Int32 = 0
     var lastSave: Int64 = 0
+    var service = ServiceManager()
+    var outOfMemoryScore = OutOfMemoryScore()
 }
 
 /// CLIENT PAUSE.

@@ -10,7 +10,8 @@ struct Key {
 struct KeyEvent: Equatable, Sendable {
     /// The letter of `notify-keyspace-events` that lets it pass.
     enum Class: UInt8, Sendable {
-        case generic, string, list, set, hash, sortedSet, stream, expired, evicted, new, miss, module
+        case generic, string, list, set, hash, sortedSet, stream, expired, evicted, new, miss,
+            module
     }
 
     let name: StaticString
@@ -183,6 +184,13 @@ struct Keyspace {
     // MARK: - Counters and limits
 
     @inline(__always)
+    /// Begins the counting of accesses and removals anew; changes since the last save stand.
+    func resetStatistics() {
+        let changes = counters.changes
+        counters = Counters()
+        counters.changes = changes
+    }
+
     var counters: Counters {
         get { state.pointee.counters }
         nonmutating _modify { yield &state.pointee.counters }
