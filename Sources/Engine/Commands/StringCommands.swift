@@ -8,7 +8,8 @@ enum StringCommands {
                 "Returns the string value of a key.", syntax: "key", get),
             Command(
                 "SET", .atLeast(3), [.write, .denyOOM], group: .string,
-                keys: [.at(1, .readWrite, [.access, .update, .insert, .variableFlags])], since: "1.0.0",
+                keys: [.at(1, .readWrite, [.access, .update, .insert, .variableFlags])],
+                since: "1.0.0",
                 "Sets the string value of a key.", syntax: "key value", set),
             Command(
                 "INCR", .exactly(2), [.write, .denyOOM, .fast], group: .string,

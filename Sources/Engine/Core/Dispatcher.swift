@@ -74,9 +74,7 @@ extension Server {
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                     + "commands to Redis. This is likely due to an attacker attempting to use Cross "
                     + "Protocol Scripting to compromise your Redis instance. Connection aborted.")
-            call.connection.closesNow = true
-            call.connection.gate.insert(.closing)
-            return
+            return closeSoon(call.connection)
         }
         let before = call.reply.count
         if number < 0 {
@@ -146,7 +144,9 @@ extension Server {
 
     // MARK: - Gates
 
-    /// The long way: something is special about the server or the connection. False: refused or put off.
+    /// The long way: something is special about the server or the connection.
+    ///
+    /// False: refused or put off.
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         let flags = commands.index.flags(number)

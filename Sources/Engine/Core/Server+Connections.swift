@@ -77,10 +77,9 @@ extension Server {
     }
 
     private func turnAway(_ descriptor: Int32, _ text: StaticString) {
-        let bytes = ByteView(text)
-        _ = Socket.send(
-            descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
-        FileDescriptor.close(descriptor)
+        var transport = Transport(descriptor: descriptor)
+        _ = transport.send(ByteView(text))
+        transport.close()
     }
 
     private static let protectedModeText: StaticString =

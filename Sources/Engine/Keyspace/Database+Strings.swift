@@ -2,8 +2,9 @@ import CLinux
 
 /// Writing string values: which of the encodings a value gets, and where it lies.
 extension Database {
-    /// Makes `bytes` the value of `key`, whatever was there before. A canonical integer is stored as
-    /// one. `deadline` 0 means none.
+    /// Makes `bytes` the value of `key`, whatever was there before.
+    ///
+    /// A canonical integer is stored as one. `deadline` 0 means none.
     @inline(__always)
     func setString(_ key: Key, _ bytes: ByteView, deadline: Int64 = 0) throws(CommandError) {
         if let integer = NumberText.integer(bytes) {
