@@ -71,11 +71,12 @@ extension Server {
     private func look(after connection: Connection) {
         let idle = clock.monotonicMilliseconds - connection.lastInteraction
         if settings.timeoutSeconds > 0 && idle > Int64(settings.timeoutSeconds) * 1000
-            && !connection.gate.contains(.blocked)
+            && connection.gate.isDisjoint(with: [.blocked, .paused])
         {
             return close(connection, "Closing idle client")
         }
         if connection.reply.count > 0 { checkOutputLimit(connection, connection.reply.count) }
-        if idle > 2000 { connection.inputPeak = 0 }
+        connection.inputRoom = idle > 2000 ? 0 : connection.inputPeak
+        connection.inputPeak = idle > 2000 ? 0 : min(connection.inputPeak, 1)
     }
 }
