@@ -1,7 +1,8 @@
 /// The list of all groups: what the server can do.
 enum StandardCommands {
     static var all: [Command] {
-        StringCommands.table + ConnectionCommands.table + ServerCommands.table
+        StringCommands.table + ConnectionCommands.table + ClientCommands.table
+            + ServerCommands.table
             + MemoryCommands.table + DebugCommands.table + ConfigCommands.table
             + ShutdownCommands.table
     }

@@ -110,7 +110,7 @@ extension Server {
     private func look(after connection: Connection) {
         let idle = clock.monotonicMilliseconds - connection.lastInteraction
         if settings.timeoutSeconds > 0 && idle > Int64(settings.timeoutSeconds) * 1000
-            && !connection.gate.contains(.blocked)
+            && connection.gate.isDisjoint(with: [.blocked, .paused])
         {
             return close(connection, "Closing idle client")
         }
@@ -118,6 +118,7 @@ extension Server {
         sampling.buffers.note(
             input: max(connection.inputMemory, connection.inputPeak),
             output: connection.outputMemory, second: clock.wallMilliseconds / 1000)
-        connection.inputPeak = 0
+        connection.inputRoom = idle > 2000 ? 0 : connection.inputPeak
+        connection.inputPeak = idle > 2000 ? 0 : min(connection.inputPeak, 1)
     }
 }

@@ -130,7 +130,11 @@ struct Lifecycle {
 
 /// CLIENT PAUSE.
 struct PauseState {
-    enum Kind { case none, writes, all }
+    enum Kind: Int, Comparable {
+        case none, writes, all
+
+        static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
+    }
 
     var kind = Kind.none
     /// The monotonic millisecond at which it ends.
