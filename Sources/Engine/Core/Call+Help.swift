@@ -1,0 +1,14 @@
+/// The reply to `HELP` of a container command, in the form that all of them share.
+extension Call {
+    /// Replies with an array of simple strings: a heading, `lines`, and how HELP describes itself.
+    ///
+    /// A line of syntax stands flush, its explanation under it is indented by four blanks. Lines
+    /// must not hold line ends.
+    mutating func replyHelp(container: String, _ lines: [String]) {
+        let heading =
+            "\(container) <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+        let all = [heading] + lines + ["HELP", "    Print this help."]
+        reply.array(all.count)
+        for line in all { line.withByteView { reply.simple($0) } }
+    }
+}
