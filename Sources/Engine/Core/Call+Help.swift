@@ -7,7 +7,7 @@ extension Call {
     mutating func replyHelp(container: String, _ lines: [String]) {
         let heading =
             "\(container) <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
-        let all = [heading] + lines + ["HELP", "    Print this help."]
+        let all = [heading] + lines + ["HELP", "    Prints this help."]
         reply.array(all.count)
         for line in all { line.withByteView { reply.simple($0) } }
     }
