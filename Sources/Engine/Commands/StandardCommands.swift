@@ -1,6 +1,7 @@
 /// The list of all groups: what the server can do.
 enum StandardCommands {
     static var all: [Command] {
-        StringCommands.table + ConnectionCommands.table
+        StringCommands.table + GenericCommands.table + ScanCommands.table
+            + ConnectionCommands.table
     }
 }
