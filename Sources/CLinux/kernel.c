@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <syslog.h>
 
 int apus_accept(int listener) {
     return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -66,6 +67,9 @@ __attribute__((constructor)) static void remember_arguments(int count, char **va
     arguments = values;
 }
 
+size_t apus_argument_count(void) { return (size_t)argument_count; }
+const char *apus_argument(size_t index) { return arguments[index]; }
+
 static char *title_start, *title_end;
 
 /// Where the run of strings that begins at `end` stops.
@@ -111,6 +115,16 @@ void apus_set_process_title(const char *title) {
     snprintf(first_word, sizeof first_word, "%.*s", (int)strcspn(title, " "), title);
     apus_name_thread(first_word);
 }
+
+// MARK: - The system's log
+
+void apus_open_system_log(const char *identity, int facility) {
+    static char kept[128];  // openlog keeps the pointer
+    snprintf(kept, sizeof kept, "%s", identity);
+    openlog(kept, LOG_PID | LOG_NDELAY | LOG_NOWAIT, facility << 3);
+}
+
+void apus_write_system_log(int level, const char *message) { syslog(level, "%s", message); }
 
 // MARK: - Crash reports
 

@@ -55,6 +55,8 @@ public struct CalendarTime: Equatable, Sendable {
     public let minute: Int
     public let second: Int
     public let millisecond: Int
+    /// How far the zone is ahead of UTC.
+    public let secondsEast: Int
 
     public init(wallMicroseconds: Int64) {
         var seconds = time_t(wallMicroseconds / 1_000_000)
@@ -67,5 +69,6 @@ public struct CalendarTime: Equatable, Sendable {
         minute = Int(fields.tm_min)
         second = Int(fields.tm_sec)
         millisecond = Int(wallMicroseconds / 1000 % 1000)
+        secondsEast = Int(fields.tm_gmtoff)
     }
 }

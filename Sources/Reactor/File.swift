@@ -80,9 +80,7 @@ public struct File: ~Copyable {
     }
 
     public func writeAll(_ bytes: [UInt8]) throws(SystemError) {
-        try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
-            try File.writeAll(UnsafeRawBufferPointer(buffer), to: descriptor)
-        }
+        try File.writeAll(bytes, to: descriptor)
     }
 
     /// Writes everything at `offset`, without moving the position.
@@ -149,6 +147,13 @@ public struct File: ~Copyable {
         try retrying("fstat") { fstat(descriptor, &status) }
         return Int(status.st_size)
     }
+
+    /// Whether the open file is still the one that has this name.
+    public func isNamed(_ path: String) -> Bool {
+        var (own, named) = (stat(), stat())
+        return fstat(descriptor, &own) == 0 && stat(path, &named) == 0
+            && own.st_dev == named.st_dev && own.st_ino == named.st_ino
+    }
 }
 
 // MARK: - Whole files
@@ -193,6 +198,12 @@ extension File {
         } catch {
             unlink(temporary)
             throw error
+        }
+    }
+
+    public static func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
+        try bytes.withUnsafeBufferPointer { buffer throws(SystemError) in
+            try File.writeAll(UnsafeRawBufferPointer(buffer), to: descriptor)
         }
     }
 

@@ -10,6 +10,14 @@ public enum Process {
     /// 0 for root.
     public static var userIdentifier: UInt32 { geteuid() }
 
+    /// What the program was started with, its own name first; bytes, as the kernel hands them over.
+    public static var arguments: [[UInt8]] {
+        (0..<apus_argument_count()).map { index in
+            guard let text = apus_argument(index) else { return [] }
+            return (0..<strlen(text)).map { UInt8(bitPattern: text[$0]) }
+        }
+    }
+
     /// "Linux 6.1.0 x86_64".
     public static var hostKernel: String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { room in

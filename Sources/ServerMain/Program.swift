@@ -1,7 +1,5 @@
 import Engine
 
 @main enum Program {
-    static func main() {
-        ServerProgram.main(CommandLine.arguments)
-    }
+    static func main() { ServerProgram.main() }
 }

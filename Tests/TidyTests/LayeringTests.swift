@@ -8,8 +8,10 @@ struct LayeringTests {
         }
     }
 
-    /// Only these folders of the engine may speak of descriptors and events.
-    private static let seesReactor: Set<String> = ["Core", "Persistence", "Replication", "Cluster"]
+    /// Only these folders of the engine may speak of descriptors, events and clocks.
+    private static let seesReactor: Set<String> = [
+        "Program", "Core", "Persistence", "Replication", "Cluster", "Observability",
+    ]
 
     @Test func `the kernel and Lua are imported where they belong`() {
         for file in Repository.sources where file.components.starts(with: ["Sources", "Engine"]) {

@@ -88,6 +88,9 @@ int apus_set_descriptor_limit(uint64_t soft, uint64_t hard);
 
 /// Names the calling thread; at most 15 bytes are kept.
 void apus_name_thread(const char *name);
+/// What the program was started with.
+size_t apus_argument_count(void);
+const char *apus_argument(size_t index);
 /// What ps(1) shows: the title takes the place of the arguments and, if long, of the environment,
 /// which are copied away first. A title that does not fit is cut. Not for use beside other threads
 /// that read the environment.
@@ -95,6 +98,12 @@ void apus_set_process_title(const char *title);
 int apus_disable_huge_pages(void);
 /// "Linux 6.1.0 x86_64", cut to `size` with its terminator.
 void apus_host_kernel(char *text, size_t size);
+
+// MARK: - The system's log: syslog(3) is variadic
+
+/// The identity is copied.
+void apus_open_system_log(const char *identity, int facility);
+void apus_write_system_log(int level, const char *message);
 
 // MARK: - Crash reports
 

@@ -422,7 +422,7 @@ enum GenericCommands {
         replyDeadline(&call, .milliseconds, from: 0)
     }
 
-    /// -2: no such key, -1: no deadline. Seconds are rounded.
+    /// Replies -2 where there is no such key, -1 where it has no deadline; seconds are rounded.
     @inline(__always)
     private static func replyDeadline(_ call: inout Call, _ unit: TimeUnit, from start: Int64) {
         guard let entry = call.database.readUnmarked(call.key(1)) else {

@@ -188,8 +188,9 @@ enum StringCommands {
         }
     }
 
-    /// Whether a key with this deadline is to be deleted at once rather than to expire. A replica
-    /// leaves that to its primary.
+    /// Whether a key with this deadline is to be deleted at once rather than to expire.
+    ///
+    /// A replica leaves that to its primary.
     static func hasPassed(_ deadline: Int64, _ keyspace: Keyspace) -> Bool {
         deadline <= keyspace.now && keyspace.expiryPolicy == .remove
     }

@@ -128,4 +128,3 @@ final class CommandTable {
         return subnumber >= 0 ? self[subnumber] : nil
     }
 }
-

@@ -3,7 +3,8 @@ extension Server {
     func describe(_ connection: Connection) -> String {
         let age = max(0, clock.wallMilliseconds - connection.createdAt) / 1000
         let idle = max(0, clock.monotonicMilliseconds - connection.lastInteraction) / 1000
-        let command = connection.lastCommand >= 0 ? commands[connection.lastCommand].fullName : "NULL"
+        let command =
+            connection.lastCommand >= 0 ? commands[connection.lastCommand].fullName : "NULL"
         let events = connection.watchesWritable ? "rw" : "r"
         let qbuf = connection.pending.count + (connection.large?.heldBytes ?? 0)
         let qbufFree = max(0, connection.inputMemory - qbuf)

@@ -122,6 +122,22 @@ struct Transport {
         Socket.receive(descriptor, into: memory)
     }
 
+    /// Receives at most `limit` bytes behind those of `buffer`.
+    func receive(into buffer: inout ByteBuffer, atMost limit: Int) -> Transfer {
+        let lent = buffer.writable(minimum: min(limit, 4096))
+        let transfer = receive(into: UnsafeMutableRawBufferPointer(rebasing: lent.prefix(limit)))
+        if case .bytes(let count) = transfer { buffer.commit(count) }
+        return transfer
+    }
+
+    /// Receives where the request's next bytes belong; nil when there is no memory for them.
+    func receive(into request: LargeRequest) -> Transfer? {
+        guard let lent = request.writable() else { return nil }
+        let transfer = receive(into: lent)
+        if case .bytes(let count) = transfer { request.commit(count) }
+        return transfer
+    }
+
     func send(_ bytes: ByteView) -> Transfer {
         Socket.send(descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
     }

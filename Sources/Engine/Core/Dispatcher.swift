@@ -68,9 +68,7 @@ extension Server {
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
                     + "commands to Redis. This is likely due to an attacker attempting to use Cross "
                     + "Protocol Scripting to compromise your Redis instance. Connection aborted.")
-            call.connection.closesNow = true
-            call.connection.gate.insert(.closing)
-            return
+            return closeSoon(call.connection)
         }
         let before = call.reply.count
         if number < 0 {
@@ -78,7 +76,8 @@ extension Server {
         } else if commands.index.isContainer(number) && call.arguments.count > 1 {
             let name = commands[number].command.name
             call.reply.error(
-                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP.")
+                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP."
+            )
         } else {
             call.reply.error(
                 "ERR wrong number of arguments for '\(commands[number].fullName)' command")
@@ -99,7 +98,8 @@ extension Server {
     }
 
     private static func unknownCommand(_ arguments: Arguments) -> String {
-        var text = "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
+        var text =
+            "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
         var written = 0
         for index in 1..<max(1, arguments.count) where written < 128 {
             let shown = quotable(arguments[index], 128 - written)
@@ -117,7 +117,9 @@ extension Server {
 
     // MARK: - Gates
 
-    /// The long way: something is special about the server or the connection. False: refused or put off.
+    /// The long way: something is special about the server or the connection.
+    ///
+    /// False: refused or put off.
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         let flags = commands.index.flags(number)
@@ -141,7 +143,9 @@ extension Server {
     }
 
     /// Why the command may not run now, in Redis's order.
-    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags) -> StaticString? {
+    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags)
+        -> StaticString?
+    {
         let connection = call.connection
         if connection.gate.contains(.unauthenticated) && !flags.contains(.noAuth) {
             return "NOAUTH Authentication required."

@@ -1,7 +1,9 @@
 import Glibc
 import Reactor
 
-/// The sockets: poller, listeners and signals. Closing and reopening listeners keeps connections.
+/// The sockets: poller, listeners and signals.
+///
+/// Closing and reopening listeners keeps connections.
 final class Network {
     /// What a token of the poller belongs to.
     enum Kind: UInt8 {
@@ -17,7 +19,7 @@ final class Network {
     let poller: Poller
     let signals: Signals?
     private(set) var listeners: [Listener] = []
-    /// The port in use, also when 0 was asked for.
+    /// The TCP port in use, 0 for none.
     private(set) var port = 0
     private var areListenersPaused = false
 
@@ -46,35 +48,32 @@ final class Network {
         let error: SystemError
     }
 
-    /// Opens the TCP listeners of `settings`; addresses with a leading `-` may be missing.
-    func listen(_ settings: Settings, _ log: Log) throws(ListenFailure) {
-        guard settings.port != 0 || settings.unixSocketPath == nil || !listeners.isEmpty else {
-            return port = 0
-        }
-        if settings.port == 0 && Self.zeroMeansNone(settings) { return port = 0 }
+    /// Listens on the TCP port and addresses of `settings` instead of those before; port 0 is no
+    /// TCP at all. Addresses with a leading `-` may be missing. Connections are kept.
+    ///
+    /// After an error there may be no TCP listener: call it again with settings that worked.
+    func listenTCP(_ settings: Settings) throws(ListenFailure) {
+        // Another port can be tried before the old one is given up; the same one cannot.
+        if settings.port == port { closeTCPListeners() }
         var opened: [Listener] = []
-        var chosen = settings.port
-        for address in settings.bindAddresses {
+        for address in settings.port == 0 ? [] : settings.bindAddresses {
             let isOptional = address.hasPrefix("-")
             let name = isOptional ? String(address.dropFirst()) : address
             do throws(SystemError) {
                 let descriptor = try Socket.listenTCP(
-                    address: name, port: chosen, backlog: settings.tcpBacklog)
-                if chosen == 0 { chosen = Socket.localPort(descriptor) }
+                    address: name, port: settings.port, backlog: settings.tcpBacklog)
                 opened.append(Listener(descriptor: descriptor, address: name, isUnix: false))
             } catch {
                 if isOptional && Self.isMissingAddress(error) { continue }
                 for listener in opened { FileDescriptor.close(listener.descriptor) }
-                throw ListenFailure(address: name, port: chosen, error: error)
+                throw ListenFailure(address: name, port: settings.port, error: error)
             }
         }
+        closeTCPListeners()
         for listener in opened { watch(listener) }
         listeners += opened
-        port = chosen
+        port = settings.port
     }
-
-    /// `port 0` switches TCP off, as in Redis.
-    private static func zeroMeansNone(_ settings: Settings) -> Bool { settings.port == 0 }
 
     /// The address is not of this machine, or its family is not spoken here.
     private static func isMissingAddress(_ error: SystemError) -> Bool {
@@ -93,20 +92,22 @@ final class Network {
     }
 
     private func watch(_ listener: Listener) {
+        if areListenersPaused { return }
         let token = Token(
             kind: Kind.listener.rawValue, generation: 0, index: UInt32(listener.descriptor))
         try? poller.add(listener.descriptor, token, .readable)
     }
 
-    /// Closes the TCP listeners, for new ones after CONFIG SET.
-    func closeTCPListeners() {
+    private func closeTCPListeners() {
         for listener in listeners where !listener.isUnix { close(listener) }
         listeners.removeAll { !$0.isUnix }
+        port = 0
     }
 
     func closeListeners() {
         for listener in listeners { close(listener) }
         listeners = []
+        port = 0
     }
 
     private func close(_ listener: Listener) {

@@ -69,10 +69,9 @@ extension Server {
     }
 
     private func turnAway(_ descriptor: Int32, _ text: StaticString) {
-        let bytes = ByteView(text)
-        _ = Socket.send(
-            descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
-        FileDescriptor.close(descriptor)
+        var transport = Transport(descriptor: descriptor)
+        _ = transport.send(ByteView(text))
+        transport.close()
     }
 
     private static let protectedModeText: StaticString =
@@ -202,7 +201,9 @@ extension Server {
     /// Ends a connection: its descriptor, its place, what waits for it.
     func close(_ connection: Connection, _ reason: String) {
         guard connection.transport.isOpen else { return }
-        if !reason.isEmpty { log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)") }
+        if !reason.isEmpty {
+            log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)")
+        }
         connection.gate.insert(.closing)
         network?.remove(connection)
         connection.transport.close()

@@ -30,8 +30,10 @@ extension Server {
         }
     }
 
-    /// A connection has bytes, or room for some. An event for one that was closed earlier in the
-    /// turn, and whose place may have a new tenant, is dropped by its generation.
+    /// A connection has bytes, or room for some.
+    ///
+    /// An event for one that was closed earlier in the turn, and whose place may have a new tenant,
+    /// is dropped by its generation.
     @inline(__always)
     private func serve(_ event: PollEvent) {
         guard
@@ -41,7 +43,9 @@ extension Server {
         if event.readiness.contains(.writable) { send(connection) }
         if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
             if connection.gate.contains(.closing) {
-                if event.readiness.contains(.closed) { close(connection, "Client closed connection") }
+                if event.readiness.contains(.closed) {
+                    close(connection, "Client closed connection")
+                }
                 return
             }
             serveNext(connection)
@@ -157,18 +161,14 @@ extension Server {
     /// Between two slices of a storm others have this long, in milliseconds.
     private static let expiryPause: Int64 = 1
 
-    /// Sets the timer to the next deadline of any database. Called once a turn: a few loads.
+    /// Sets the timer to the next deadline of any database; usually two comparisons.
     func scheduleExpiry() {
-        guard debug.activeExpire else { return }
-        var earliest = Int64.max
-        for index in 0..<keyspace.databaseCount {
-            if let deadline = keyspace[index].earliestDeadline { earliest = min(earliest, deadline) }
-        }
-        guard earliest != .max else { return }
+        let earliest = keyspace.earliestDeadline
+        guard earliest != .max, debug.activeExpire else { return }
         let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)
         let due = clock.monotonicMilliseconds &+ min(wait, 1 << 40)
         if let timer = sampling.expiryTimer {
-            if sampling.expiryDue <= due { return }
+            if sampling.expiryDue <= due + 1 { return }
             timers.cancel(timer)
         }
         sampling.expiryDue = due
@@ -197,6 +197,7 @@ extension Server {
                 break
             }
         }
+        keyspace.refreshEarliestDeadline()
         if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)

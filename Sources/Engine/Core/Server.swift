@@ -2,7 +2,9 @@ import CLinux
 import Glibc
 import Reactor
 
-/// The server: what there is, and who reaches what through it. What it does is in its extensions.
+/// The server: what there is, and who reaches what through it.
+///
+/// What it does is in its extensions.
 ///
 /// One thread owns it. A server without `network` has no sockets: tests drive it by `run(…)` with a
 /// clock of their own.
@@ -23,8 +25,8 @@ final class Server {
 
     // What is going on.
     var gate: Gate = []
-    var batch = RequestBatch()
-    var slots = InputSlots()
+    let batch = RequestBatch()
+    let slots = InputSlots()
     /// Connections with replies to send at the end of the turn.
     var replying: ContiguousArray<Connection> = []
     /// Connections to close at the end of the turn.

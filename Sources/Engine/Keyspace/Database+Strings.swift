@@ -3,8 +3,9 @@ import Glibc
 
 /// Writing string values: which of the encodings a value gets, and where it lies.
 extension Database {
-    /// Makes `bytes` the value of `key`, whatever was there before. A canonical integer is stored as
-    /// one. `deadline` 0 means none.
+    /// Makes `bytes` the value of `key`, whatever was there before.
+    ///
+    /// A canonical integer is stored as one. `deadline` 0 means none.
     @inline(__always)
     func setString(_ key: Key, _ bytes: ByteView, deadline: Int64 = 0) throws(CommandError) {
         if let integer = NumberText.integer(bytes) {
@@ -95,9 +96,9 @@ extension Database {
 
     // MARK: - Changing a part
 
-    /// Writes `bytes` at `offset` into the string at `key`, which `entry` is, or a new one where it
-    /// is nil. A gap before `offset` is filled with zeroes. Returns the new length.
+    /// Writes `bytes` into the string at `key`, which `entry` is, or a new one where it is nil.
     ///
+    /// A gap before `offset` is filled with zeroes. Returns the new length.
     /// The caller has checked the length against `StringLimits`. The value is no integer afterwards,
     /// whatever it spells. O(bytes + gap) but when a block must move.
     func write(
@@ -109,9 +110,10 @@ extension Database {
         return string.stringCount
     }
 
-    /// The string at `key`, which `entry` is, or a new one where it is nil, as raw bytes, `count` of
-    /// them at least. New bytes are zero up to `zeroEnd`, and the caller's to write beyond it.
+    /// The string at `key`, which `entry` is, or a new one where it is nil, made `count` raw bytes.
     ///
+    /// A longer one stays as long. New bytes are zero up to `zeroEnd`, and the caller's to write
+    /// beyond it.
     /// A string that outgrows its place gets spare room: as much again, at most a mebibyte.
     func extendString(
         _ entry: Entry?, _ key: Key, to count: Int, zeroingTo zeroEnd: Int

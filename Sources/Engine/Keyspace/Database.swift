@@ -258,7 +258,9 @@ struct Database {
     // MARK: - Inline strings that change their length
 
     /// The same string with an inline value of `count` bytes: the old ones are kept as far as they
-    /// reach, the rest is zero. The caller has checked that the block stays inline.
+    /// reach, the rest is zero.
+    ///
+    /// The caller has checked that the block stays inline.
     func resizeInline(_ entry: Entry, _ key: Key, to count: Int) -> Entry? {
         let oldCount = entry.inlineString.count
         let deadline = entry.deadline
@@ -304,7 +306,9 @@ struct Database {
         return true
     }
 
-    /// The key stays from now on. Its block is kept or, where that saves memory, moved.
+    /// The key stays from now on.
+    ///
+    /// Its block is kept or, where that saves memory, moved.
     func removeDeadline(of entry: Entry, _ key: Key) {
         guard entry.hasDeadline else { return }
         forgetDeadline(entry)
@@ -327,8 +331,10 @@ struct Database {
         indexDeadline(deadline, hash)
     }
 
-    /// Takes a deadline out of the counts. The index keeps its trace until the group is visited:
-    /// a visit too many costs less than a removal each time.
+    /// Takes a deadline out of the counts.
+    ///
+    /// The index keeps its trace until the group is visited: a visit too many costs less than a
+    /// removal each time.
     @inline(__always)
     private func forgetDeadline(_ entry: Entry) {
         state.pointee.expiringCount &-= 1
@@ -340,6 +346,7 @@ struct Database {
     @inline(never)
     private func indexDeadline(_ deadline: Int64, _ hash: UInt64) {
         deadlines.lower(table.groupIndex(of: hash), deadline)
+        keyspace.noteDeadline(deadline)
     }
 
     /// The moment at which the next key may be due; nil when no key has a deadline.
@@ -415,7 +422,9 @@ struct Database {
         return true
     }
 
-    /// Removes an entry just found at `key`. Large values are freed later, a slice at a time.
+    /// Removes an entry just found at `key`.
+    ///
+    /// Large values are freed later, a slice at a time.
     func remove(_ entry: Entry, _ key: Key) {
         _ = table.remove(entry: entry.handle, hash: key.hash)
         if entry.hasDeadline { forgetDeadline(entry) }
@@ -425,8 +434,10 @@ struct Database {
         arena.free(entry.handle, bytes)
     }
 
-    /// Removes all keys and returns how many there were. Lazily, the old table is cut off and freed
-    /// in slices; otherwise it is freed before the call returns.
+    /// Removes all keys and returns how many there were.
+    ///
+    /// Lazily, the old table is cut off and freed in slices; otherwise it is freed before the call
+    /// returns.
     @discardableResult
     func removeAll(lazily: Bool) -> Int {
         let removed = count
@@ -468,6 +479,7 @@ struct Database {
     }
 
     /// Gives the value of `entry` to `target` under `newKey`, with its deadline; the old key goes.
+    ///
     /// `newKey` must not exist in `target`. False when there is no memory.
     func move(_ entry: Entry, _ key: Key, to newKey: Key, in target: Database) -> Bool {
         let deadline = entry.deadline ?? 0
@@ -495,6 +507,7 @@ struct Database {
     }
 
     /// Gives `target` a copy of the value of `entry` under `newKey`, with deadline and access mark.
+    ///
     /// `newKey` must not exist there.
     func copy(_ entry: Entry, to newKey: Key, in target: Database) throws(CommandError) {
         // Collections join here, each with the copy of its own type.
@@ -505,14 +518,17 @@ struct Database {
 
     // MARK: - Walking
 
-    /// The next entry of a walk through all, nil after the last. Expired ones are among them, and the
-    /// database must not change on the way.
+    /// The next entry of a walk through all, nil after the last.
+    ///
+    /// Expired ones are among them, and the database must not change on the way.
     func nextEntry(from cursor: inout HashTable<KeyPolicy>.Cursor) -> Entry? {
         let handle = table.next(from: &cursor)
         return handle.isNone ? nil : Entry(handle, arena)
     }
 
-    /// A key drawn uniformly, nil when the database is empty. Expired keys are passed over.
+    /// A key drawn uniformly, nil when the database is empty.
+    ///
+    /// Expired keys are passed over.
     func randomEntry(using generator: inout some RandomNumberGenerator) -> Entry? {
         var attempts = 0
         while count > 0 {

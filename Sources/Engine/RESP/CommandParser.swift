@@ -1,6 +1,8 @@
 import Glibc
 
-/// Why a connection's bytes are no request. The text goes to the client after `-ERR Protocol error: `.
+/// Why a connection's bytes are no request.
+///
+/// The text goes to the client after `-ERR Protocol error: `.
 enum ProtocolError: Error, Equatable {
     case tooBigMultibulkHeader
     case tooBigBulkHeader
@@ -47,7 +49,9 @@ struct CommandParser {
 
     // MARK: - Multibulk: *2\r\n$3\r\nGET\r\n$1\r\nk\r\n
 
-    private func parseMultibulk(_ bytes: ByteView, into batch: borrowing RequestBatch) -> ParseOutcome {
+    private func parseMultibulk(_ bytes: ByteView, into batch: borrowing RequestBatch)
+        -> ParseOutcome
+    {
         var position = 1
         let count: Int64
         switch Self.readLength(bytes, &position, longest: ProtocolLimits.argumentCount) {
@@ -153,7 +157,9 @@ struct CommandParser {
         case invalid
     }
 
-    /// Reads `<integer>\r\n`. One and two digits, nearly all there is, take the short way.
+    /// Reads `<integer>\r\n`.
+    ///
+    /// One and two digits, nearly all there is, take the short way.
     @inline(__always)
     private static func readLength(
         _ bytes: ByteView, _ position: inout Int, longest: Int64
@@ -192,7 +198,8 @@ struct CommandParser {
 
     // MARK: - Inline: GET "a key"\r\n
 
-    private func parseInline(_ bytes: ByteView, into batch: borrowing RequestBatch) -> ParseOutcome {
+    private func parseInline(_ bytes: ByteView, into batch: borrowing RequestBatch) -> ParseOutcome
+    {
         guard let newline = bytes.firstIndex(of: 10) else {
             return bytes.count > ProtocolLimits.inlineBytes
                 ? .malformed(.tooBigInline) : .incomplete
@@ -213,8 +220,9 @@ struct CommandParser {
 /// together, a backslash escapes inside double quotes (`\n \r \t \b \a \xHH`).
 enum InlineWords {
     /// Splits `line`, unquoting in place, and returns how many words there are; nil when quotes are
-    /// not closed, or closed in front of something that is not a blank. `words` has room for one
-    /// word every two bytes.
+    /// not closed, or closed in front of something that is not a blank.
+    ///
+    /// `words` has room for one word every two bytes.
     static func split(_ line: ByteView, into words: UnsafeMutablePointer<ByteView>) -> Int? {
         let bytes = UnsafeMutableRawPointer(mutating: line.start)
         var index = 0

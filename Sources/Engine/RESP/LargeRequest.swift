@@ -87,8 +87,10 @@ final class LargeRequest {
 
     // MARK: - Parsing
 
-    /// Takes up what has come since the last call. When the request is whole its arguments are
-    /// committed to `batch`, and stay valid until this object goes or changes.
+    /// Takes up what has come since the last call.
+    ///
+    /// When the request is whole its arguments are committed to `batch`, and stay valid until this
+    /// object goes or changes.
     func advance(_ parser: CommandParser, into batch: borrowing RequestBatch) -> ParseOutcome {
         if let filling {
             let block = blocks[filling]

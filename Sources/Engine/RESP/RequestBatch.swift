@@ -66,7 +66,9 @@ struct RequestBatch: ~Copyable {
 
     // MARK: - Filling
 
-    /// Room for `count` arguments behind those already there. A parse that fails leaves no trace.
+    /// Room for `count` arguments behind those already there.
+    ///
+    /// A parse that fails leaves no trace.
     @inline(__always)
     func reserveArguments(_ count: Int) -> UnsafeMutablePointer<ByteView> {
         if state.pointee.viewCapacity &- state.pointee.viewCount < count { grow(by: count) }

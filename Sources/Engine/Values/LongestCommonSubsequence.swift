@@ -23,7 +23,9 @@ struct LongestCommonSubsequence: ~Copyable {
         return overflow || carry ? nil : bytes
     }
 
-    /// The views must outlive this value. Nil when there is no memory for the table.
+    /// The views must outlive this value.
+    ///
+    /// Nil when there is no memory for the table.
     init?(_ first: ByteView, _ second: ByteView) {
         guard let bytes = Self.tableBytes(first.count, second.count),
             let memory = apus_heap_try_allocate(bytes)

@@ -20,7 +20,8 @@ struct Layering {
     static let sharedFeatureFile = "Settings"
 
     static var folders: Set<String> {
-        Set(floors.keys).union(["Values", "Keyspace", "Core", "Commands"]).union(features)
+        Set(floors.keys).union(["Values", "Keyspace", "Core", "Commands", "Program"])
+            .union(features)
     }
 
     /// The folders a file in `folder` may mention besides its own; nil for an unknown folder.
@@ -30,7 +31,8 @@ struct Layering {
         case "Values": return floor
         case "Keyspace": return floor.union(["Values"])
         case "Core": return floor.union(["Values", "Keyspace"]).union(features)
-        case "Commands": return folders.subtracting(["Commands"])
+        case "Commands": return folders.subtracting(["Commands", "Program"])
+        case "Program": return folders.subtracting(["Program"])
         default:
             if features.contains(folder) { return floor.union(["Values", "Keyspace"]) }
             return floors[folder]

@@ -1,0 +1,77 @@
+import Glibc
+import Reactor
+
+/// The program `apus-server`: what its command line asks for, and with which exit status it ends.
+public enum ServerProgram {
+    /// Does what the process was started for and leaves it.
+    public static func main() -> Never {
+        let arguments = Process.arguments
+        let name = ConfigFile.lossy(arguments.first ?? Array("apus-server".utf8))
+        exit(run(as: name, Array(arguments.dropFirst())))
+    }
+
+    /// - Parameter name: what the binary was called as, which also chooses what it is.
+    /// - Returns: the exit status.
+    private static func run(as name: String, _ arguments: [[UInt8]]) -> Int32 {
+        let tool = name.split(separator: "/").last ?? ""
+        if tool.hasSuffix("check-rdb") || tool.hasSuffix("check-aof") {
+            complain("\(tool) is not part of this version.\n")
+            return 1
+        }
+        switch CommandLine.parse(arguments) {
+        case .showHelp:
+            say(CommandLine.help(program: name))
+        case .showVersion:
+            say("\(versionLine)\n")
+        case .listCommands:
+            say(commandList)
+        case .refuse(let message):
+            complain(message)
+            return 1
+        case .checkConfig(let start):
+            guard settings(of: start) != nil else { return 1 }
+            say("Configuration OK\n")
+        case .start(let start):
+            guard let settings = settings(of: start) else { return 1 }
+            let commandLine = [name] + arguments.map { ConfigFile.lossy($0) }
+            return Startup(settings: settings, commandLine: commandLine).run()
+        }
+        return 0
+    }
+
+    private static var versionLine: String {
+        "Apus server v=\(Version.apus) redis=\(Version.redis) bits=\(Int.bitWidth)"
+    }
+
+    private static var commandList: String {
+        StandardCommands.all.map { $0.name + "\n" }.sorted().joined()
+    }
+
+    /// Reads the configuration; says why not on standard error.
+    private static func settings(of start: CommandLine.Start) -> Settings? {
+        do throws(ConfigFileError) {
+            return try ConfigFile.load(
+                path: start.configFile,
+                standardInput: start.readsStandardInput ? readStandardInput() : nil,
+                options: start.options)
+        } catch {
+            complain(error.message(server: "Apus \(Version.apus)"))
+            return nil
+        }
+    }
+
+    /// No configuration is larger than this.
+    private static let mostInputBytes = 64 << 20
+
+    private static func readStandardInput() -> [UInt8] {
+        (try? File.readWhole("/dev/stdin", limit: mostInputBytes)) ?? []
+    }
+
+    private static func say(_ text: String) {
+        try? File.writeAll(Array(text.utf8), to: STDOUT_FILENO)
+    }
+
+    private static func complain(_ text: String) {
+        try? File.writeAll(Array(text.utf8), to: STDERR_FILENO)
+    }
+}
