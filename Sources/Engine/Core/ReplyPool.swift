@@ -27,6 +27,12 @@ final class ReplyPool {
         }
     }
 
+    /// Frees the blocks lying ready.
+    func purge() {
+        for block in blocks { apus_heap_free(block) }
+        blocks = []
+    }
+
     /// Bytes lying ready.
     var idleBytes: Int { blocks.count * ReplyBlock.standardCapacity }
 }
