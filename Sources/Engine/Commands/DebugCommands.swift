@@ -285,7 +285,7 @@ extension DebugCommands {
         try name.withByteView { (bytes) throws(CommandError) in
             let key = database.key(bytes)
             guard database.entry(key) == nil else { return }
-            try value.withByteView { (value) throws(CommandError) in
+            _ = try value.withByteView { (value) throws(CommandError) in
                 try database.setBytes(key, value, deadline: 0, encoding: .inline)
             }
         }
