@@ -137,7 +137,8 @@ struct ByteBuffer: ~Copyable {
         if head > 0, let base, capacity &- count >= bytes, head >= count {
             memmove(base, base + head, count)
         } else {
-            let wanted = Swift.max(head + count + bytes, Swift.min(capacity * 2, capacity + 1 << 26))
+            let wanted = Swift.max(
+                head + count + bytes, Swift.min(capacity * 2, capacity + 1 << 26))
             let moved: UnsafeMutableRawPointer = apus_heap_reallocate(base, wanted)
             base = moved
             capacity = wanted

@@ -61,9 +61,10 @@ extension ByteView: Equatable {
 
     /// Equality that folds ASCII letters, for names of commands and options.
     func equalsIgnoringCase(_ other: ByteView) -> Bool {
-        count == other.count && strncasecmp(
-            start.assumingMemoryBound(to: CChar.self),
-            other.start.assumingMemoryBound(to: CChar.self), count) == 0
+        count == other.count
+            && strncasecmp(
+                start.assumingMemoryBound(to: CChar.self),
+                other.start.assumingMemoryBound(to: CChar.self), count) == 0
     }
 
     func equalsIgnoringCase(_ literal: StaticString) -> Bool {

@@ -5,7 +5,7 @@ import CLinux
 /// An integer is accepted only in its one canonical spelling: no blanks, no `+`, no leading zeros,
 /// so that a value which looks like an integer can be stored as one and read back unchanged.
 enum NumberText {
-    /// "-9223372036854775808"
+    /// "-9223372036854775808".
     static let longestInteger = 20
 
     // MARK: - Integers

@@ -43,8 +43,10 @@ struct Call: ~Copyable {
 
     // MARK: - Effects
 
-    /// States that this call changed `key`. Replication, AOF, WATCH, notifications, tracking and
-    /// the waking of blocked clients follow from it.
+    /// States that this call changed `key`.
+    ///
+    /// Replication, AOF, WATCH, notifications, tracking and the waking of blocked clients follow
+    /// from it.
     @inline(__always)
     func changed(_ key: Key, _ event: KeyEvent) {
         keyspace.changed(key.bytes, event, in: database)

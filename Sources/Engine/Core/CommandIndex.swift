@@ -118,8 +118,10 @@ struct CommandIndex {
 
     // MARK: - Names as words
 
-    /// Bytes 0–7 and the last 8 (of 9 to 16) or bytes 8–23 mixed, with bit 5 set in each byte so that
-    /// letters are small. Other bytes that fold together (`@` and a backquote) are in no name.
+    /// Bytes 0–7 and the last 8 (of 9 to 16) or bytes 8–23 mixed, with bit 5 set in each byte so
+    /// that letters are small.
+    ///
+    /// Other bytes that fold together (`@` and a backquote) are in no name.
     @inline(__always)
     private static func words(_ name: ByteView) -> (UInt64, UInt64) {
         let lower: UInt64 = 0x2020_2020_2020_2020

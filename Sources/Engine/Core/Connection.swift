@@ -68,9 +68,11 @@ final class Connection {
     var outputBytes = 0
     /// The number of the last command, -1 before the first.
     var lastCommand: Int32 = -1
-    /// The largest reply buffer and request of late.
+    /// The largest reply of late; the largest request since `inputRoom` was taken, and the room
+    /// that requests took before that.
     var replyPeak = 0
     var inputPeak = 0
+    var inputRoom = 0
     /// A place for what later features keep about a connection.
     var unblock: Unblock?
 
@@ -101,7 +103,7 @@ final class Connection {
 
     /// Bytes this connection holds: itself, its input and its output.
     var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory }
-    var inputMemory: Int { pending.capacity + (large?.heldBytes ?? 0) }
+    var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
     var outputMemory: Int { reply.capacity }
 
     /// Whether the client runs on this machine, as far as that can be known.
@@ -125,6 +127,22 @@ struct Transport {
 
     func receive(into memory: UnsafeMutableRawBufferPointer) -> Transfer {
         Socket.receive(descriptor, into: memory)
+    }
+
+    /// Receives at most `limit` bytes behind those of `buffer`.
+    func receive(into buffer: inout ByteBuffer, atMost limit: Int) -> Transfer {
+        let lent = buffer.writable(minimum: min(limit, 4096))
+        let transfer = receive(into: UnsafeMutableRawBufferPointer(rebasing: lent.prefix(limit)))
+        if case .bytes(let count) = transfer { buffer.commit(count) }
+        return transfer
+    }
+
+    /// Receives where the request's next bytes belong; nil when there is no memory for them.
+    func receive(into request: LargeRequest) -> Transfer? {
+        guard let lent = request.writable() else { return nil }
+        let transfer = receive(into: lent)
+        if case .bytes(let count) = transfer { request.commit(count) }
+        return transfer
     }
 
     func send(_ bytes: ByteView) -> Transfer {

@@ -1,7 +1,9 @@
 import Reactor
 
 /// Who is connected: places with generations, so that a token or an id of a closed connection is
-/// recognised and dropped. Finding by place or by id is O(1).
+/// recognised and dropped.
+///
+/// Finding by place or by id is O(1).
 struct ConnectionTable {
     private var places: ContiguousArray<Connection?> = []
     private var generations: ContiguousArray<UInt32> = []
@@ -32,7 +34,9 @@ struct ConnectionTable {
     }
 
     mutating func remove(_ connection: Connection) {
-        guard find(place: connection.place, generation: connection.generation) != nil else { return }
+        guard find(place: connection.place, generation: connection.generation) != nil else {
+            return
+        }
         places[Int(connection.place)] = nil
         placesByID[connection.id] = nil
         freePlaces.append(connection.place)
@@ -45,6 +49,10 @@ struct ConnectionTable {
             connection.generation == generation
         else { return nil }
         return connection
+    }
+
+    func contains(_ connection: Connection) -> Bool {
+        find(place: connection.place, generation: connection.generation) != nil
     }
 
     func find(id: UInt64) -> Connection? {

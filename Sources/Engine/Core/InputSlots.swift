@@ -10,8 +10,9 @@ struct InputSlots: ~Copyable {
     /// Connections read before any of their requests is executed: enough independent misses to hide
     /// the memory's latency at one request each.
     static let count = 32
-    /// What one connection may send in one turn; more waits for the next. Larger than the longest
-    /// inline request, so that one that is too long is seen to be.
+    /// What one connection may send in one turn; more waits for the next.
+    ///
+    /// Larger than the longest inline request, so that one that is too long is seen to be.
     static let slotBytes = 80 * 1024
 
     struct Slot {
@@ -28,55 +29,86 @@ struct InputSlots: ~Copyable {
         var isDrained = false
     }
 
-    private let memory: UnsafeMutableRawPointer
-    private(set) var slots: ContiguousArray<Slot> = []
+    private struct State {
+        let memory: UnsafeMutableRawPointer
+        let slots: UnsafeMutablePointer<Slot>
+        var count = 0
+    }
+
+    private let state: UnsafeMutablePointer<State>
 
     init() {
-        memory = apus_heap_allocate(Self.count * Self.slotBytes)
-        slots.reserveCapacity(Self.count)
+        state = .allocate(capacity: 1)
+        state.initialize(
+            to: State(
+                memory: apus_heap_allocate(Self.count * Self.slotBytes),
+                slots: .allocate(capacity: Self.count)))
     }
 
-    deinit { apus_heap_free(memory) }
-
-    var isFull: Bool { slots.count == Self.count }
-    var count: Int { slots.count }
-
-    mutating func removeAll() { slots.removeAll(keepingCapacity: true) }
-
-    mutating func add(_ connection: Connection, _ database: Database) {
-        precondition(slots.count < Self.count, "no slot is free")
-        slots.append(Slot(connection: connection, database: database))
+    deinit {
+        removeAll()
+        apus_heap_free(state.pointee.memory)
+        state.pointee.slots.deallocate()
+        state.deallocate()
     }
 
-    mutating func dropLast() { slots.removeLast() }
+    var count: Int { state.pointee.count }
+    var isFull: Bool { count == Self.count }
+
+    func removeAll() {
+        state.pointee.slots.deinitialize(count: count)
+        state.pointee.count = 0
+    }
+
+    func add(_ connection: Connection, _ database: Database) {
+        precondition(!isFull, "no slot is free")
+        (state.pointee.slots + count).initialize(
+            to: Slot(connection: connection, database: database))
+        state.pointee.count &+= 1
+    }
+
+    func dropLast() {
+        precondition(count > 0, "there is no slot")
+        state.pointee.count &-= 1
+        (state.pointee.slots + count).deinitialize(count: 1)
+    }
 
     subscript(index: Int) -> Slot {
-        @inline(__always) get { slots[index] }
-        @inline(__always) _modify { yield &slots[index] }
+        @inline(__always) unsafeAddress {
+            precondition(index >= 0 && index < count, "no such slot")
+            return UnsafePointer(state.pointee.slots + index)
+        }
+        @inline(__always) nonmutating unsafeMutableAddress {
+            precondition(index >= 0 && index < count, "no such slot")
+            return state.pointee.slots + index
+        }
     }
 
     /// Puts bytes that are already here into the slot.
-    mutating func fill(_ index: Int, with bytes: ByteView) {
-        precondition(bytes.count <= Self.slotBytes - slots[index].filled, "the slot is too small")
-        bytes.copy(to: memory + (index * Self.slotBytes + slots[index].filled))
-        slots[index].filled += bytes.count
+    func fill(_ index: Int, with bytes: ByteView) {
+        precondition(bytes.count <= Self.slotBytes - self[index].filled, "the slot is too small")
+        bytes.copy(to: place(index, self[index].filled))
+        self[index].filled += bytes.count
     }
 
     /// Receives into the slot.
-    mutating func receive(_ index: Int) -> Transfer {
-        let filled = slots[index].filled
+    func receive(_ index: Int) -> Transfer {
+        let filled = self[index].filled
         let room = UnsafeMutableRawBufferPointer(
-            start: memory + (index * Self.slotBytes + filled), count: Self.slotBytes - filled)
-        let transfer = slots[index].connection.transport.receive(into: room)
-        if case .bytes(let count) = transfer { slots[index].filled += count }
+            start: place(index, filled), count: Self.slotBytes - filled)
+        let transfer = self[index].connection.transport.receive(into: room)
+        if case .bytes(let count) = transfer { self[index].filled += count }
         return transfer
     }
 
     /// The bytes of slot `index` from `offset` on.
     @inline(__always)
     func bytes(_ index: Int, from offset: Int) -> ByteView {
-        ByteView(
-            start: UnsafeRawPointer(memory + (index &* Self.slotBytes &+ offset)),
-            count: slots[index].filled &- offset)
+        ByteView(start: UnsafeRawPointer(place(index, offset)), count: self[index].filled &- offset)
+    }
+
+    @inline(__always)
+    private func place(_ index: Int, _ offset: Int) -> UnsafeMutableRawPointer {
+        state.pointee.memory + (index &* Self.slotBytes &+ offset)
     }
 }

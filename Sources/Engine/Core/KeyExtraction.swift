@@ -4,7 +4,9 @@
 /// that nothing can slip past one of them. Rules: docs of COMMAND, "key specifications".
 enum KeyExtraction {
     /// First key, last key and step as COMMAND INFO shows them, and whether they are not the whole
-    /// truth. Specifications that continue each other with step 1 are merged.
+    /// truth.
+    ///
+    /// Specifications that continue each other with step 1 are merged.
     static func legacyTriple(
         _ specs: [KeySpec]
     ) -> (first: Int, last: Int, step: Int, movable: Bool) {

@@ -1,7 +1,9 @@
 import Glibc
 import Reactor
 
-/// The sockets: poller, listeners and signals. Closing and reopening listeners keeps connections.
+/// The sockets: poller, listeners and signals.
+///
+/// Closing and reopening listeners keeps connections.
 final class Network {
     /// What a token of the poller belongs to.
     enum Kind: UInt8 {

@@ -10,13 +10,14 @@ extension Server {
         while !lifecycle.shouldStop {
             beforeSleep()
             let ready = try network.poller.wait(milliseconds: waitingTime)
-            let start = clock.monotonicNanoseconds
             refreshTime()
+            let start = clock.monotonicNanoseconds
+            let commandsBefore = statistics.commandsTotal
             for index in 0..<ready { dispatch(network.poller.event(at: index)) }
             serveSlots()
             serveResumed()
             runTimers()
-            noteCycle(since: start)
+            noteCycle(since: start, commandsBefore)
         }
         beforeSleep()
     }
@@ -31,8 +32,10 @@ extension Server {
         }
     }
 
-    /// A connection has bytes, or room for some. An event for one that was closed earlier in the
-    /// turn, and whose place may have a new tenant, is dropped by its generation.
+    /// A connection has bytes, or room for some.
+    ///
+    /// An event for one that was closed earlier in the turn, and whose place may have a new tenant,
+    /// is dropped by its generation.
     @inline(__always)
     private func serve(_ event: PollEvent) {
         guard
@@ -107,10 +110,15 @@ extension Server {
         timers.add(at: clock.monotonicMilliseconds + period / 2, payload: .service)
     }
 
-    private func noteCycle(since start: UInt64) {
+    private func noteCycle(since start: UInt64, _ commandsBefore: Int) {
+        let elapsed = Int(truncatingIfNeeded: (Clock.monotonicNanoseconds() &- start) / 1000)
         statistics.loopCycles &+= 1
-        statistics.loopMicroseconds &+=
-            Int((Clock.monotonicNanoseconds() &- start) / 1000)
+        statistics.loopMicroseconds &+= elapsed
+        if elapsed > statistics.longestLoopMicroseconds {
+            statistics.longestLoopMicroseconds = elapsed
+        }
+        let commands = statistics.commandsTotal &- commandsBefore
+        if commands > statistics.mostCommandsInLoop { statistics.mostCommandsInLoop = commands }
     }
 
     private func backgroundReported() {
@@ -145,20 +153,14 @@ extension Server {
     /// Between two slices of a storm others have this long, in milliseconds.
     private static let expiryPause: Int64 = 1
 
-    /// Sets the timer to the next deadline of any database. Called once a turn: a few loads.
+    /// Sets the timer to the next deadline of any database; usually two comparisons.
     func scheduleExpiry() {
-        guard debug.activeExpire else { return }
-        var earliest = Int64.max
-        for index in 0..<keyspace.databaseCount {
-            if let deadline = keyspace[index].earliestDeadline {
-                earliest = min(earliest, deadline)
-            }
-        }
-        guard earliest != .max else { return }
+        let earliest = keyspace.earliestDeadline
+        guard earliest != .max, debug.activeExpire else { return }
         let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)
         let due = clock.monotonicMilliseconds &+ min(wait, 1 << 40)
         if let timer = sampling.expiryTimer {
-            if sampling.expiryDue <= due { return }
+            if sampling.expiryDue <= due + 1 { return }
             timers.cancel(timer)
         }
         sampling.expiryDue = due
@@ -187,6 +189,7 @@ extension Server {
                 break
             }
         }
+        keyspace.refreshEarliestDeadline()
         if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)

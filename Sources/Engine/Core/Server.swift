@@ -2,7 +2,9 @@ import CLinux
 import Glibc
 import Reactor
 
-/// The server: what there is, and who reaches what through it. What it does is in its extensions.
+/// The server: what there is, and who reaches what through it.
+///
+/// What it does is in its extensions.
 ///
 /// One thread owns it. A server without `network` has no sockets: tests drive it by `run(…)` with a
 /// clock of their own.
@@ -23,8 +25,8 @@ final class Server {
 
     // What is going on.
     var gate: Gate = []
-    var batch = RequestBatch()
-    var slots = InputSlots()
+    let batch = RequestBatch()
+    let slots = InputSlots()
     /// Connections with replies to send at the end of the turn.
     var replying: ContiguousArray<Connection> = []
     /// Connections to close at the end of the turn.
@@ -65,15 +67,19 @@ final class Server {
             databaseCount: settings.databaseCount,
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
         lifecycle.startedAt = clock.wallMilliseconds
-        lifecycle.runID = Process.randomBytes(20).map { Self.hex($0) }.joined()
+        lifecycle.runID = Self.randomIdentifier()
+        lifecycle.replicationID = Self.randomIdentifier()
         followSettings()
         refreshTime()
         lifecycle.startupMemory = usedMemory
     }
 
-    private static func hex(_ byte: UInt8) -> String {
-        let text = String(byte, radix: 16)
-        return byte < 16 ? "0" + text : text
+    /// Forty random hexadecimal digits.
+    static func randomIdentifier() -> String {
+        Process.randomBytes(20).map { byte in
+            let text = String(byte, radix: 16)
+            return byte < 16 ? "0" + text : text
+        }.joined()
     }
 
     /// Takes over what the clock says; once a turn, and after a command that took long.
@@ -108,6 +114,8 @@ enum ServerTimer {
 struct Lifecycle {
     var startedAt: Int64 = 0
     var runID = ""
+    /// What the history of changes is called in replication.
+    var replicationID = ""
     var startupMemory = 0
     var executable = ""
     var arguments: [String] = []
@@ -122,7 +130,11 @@ struct Lifecycle {
 
 /// CLIENT PAUSE.
 struct PauseState {
-    enum Kind { case none, writes, all }
+    enum Kind: Int, Comparable {
+        case none, writes, all
+
+        static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
+    }
 
     var kind = Kind.none
     /// The monotonic millisecond at which it ends.
@@ -140,6 +152,12 @@ struct DebugSwitches {
     /// DEBUG REPLYBUFFER PEAK-RESET-TIME, in milliseconds.
     var replyPeakResetMilliseconds: Int64 = 5000
     var replyBufferResizing = true
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    var skipsChecksums = false
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    var allowsAllInScripts = false
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: a longer list element gets a node of its own; 0: the default.
+    var packedThresholdBytes: UInt64 = 0
 }
 
 /// The clocks as the loop sees them: read once a turn; or set by hand, in a test.

@@ -54,7 +54,9 @@ struct RecordedEvent {
 ///
 /// A trivial handle to state at a fixed address; created once for the life of the server.
 struct Keyspace {
-    /// Who follows changes. While nobody does, an effect costs one test of this word.
+    /// Who follows changes.
+    ///
+    /// While nobody does, an effect costs one test of this word.
     struct Interest: OptionSet, Sendable {
         let rawValue: UInt32
         static let notifications = Interest(rawValue: 1)
@@ -78,6 +80,7 @@ struct Keyspace {
         var graveyard: Graveyard
         var limits: StringLimits
         var expiryPolicy = ExpiryPolicy.remove
+        var earliestDeadline = Int64.max
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -99,7 +102,9 @@ struct Keyspace {
 
     private let state: UnsafeMutablePointer<State>
 
-    /// An empty keyspace of `databaseCount` databases. `seed` makes the hashes unpredictable.
+    /// An empty keyspace of `databaseCount` databases.
+    ///
+    /// `seed` makes the hashes unpredictable.
     static func create(
         databaseCount: Int, seed: (UInt64, UInt64, UInt64, UInt64), arena: Arena? = nil
     ) -> Keyspace {
@@ -181,6 +186,26 @@ struct Keyspace {
         }
     }
 
+    // MARK: - Deadlines
+
+    /// No key of any database is due before this moment; `Int64.max` when none has a deadline.
+    var earliestDeadline: Int64 { state.pointee.earliestDeadline }
+
+    /// Takes note of a new deadline.
+    @inline(__always)
+    func noteDeadline(_ deadline: Int64) {
+        if deadline < state.pointee.earliestDeadline { state.pointee.earliestDeadline = deadline }
+    }
+
+    /// Finds the bound anew; O(databases).
+    func refreshEarliestDeadline() {
+        var earliest = Int64.max
+        for index in 0..<databaseCount {
+            earliest = min(earliest, self[index].earliestDeadline ?? .max)
+        }
+        state.pointee.earliestDeadline = earliest
+    }
+
     // MARK: - Counters and limits
 
     @inline(__always)
@@ -215,7 +240,9 @@ struct Keyspace {
         nonmutating set { state.pointee.interest = newValue }
     }
 
-    /// Says that `key` changed. Counts the change; records it only if somebody follows.
+    /// Says that `key` changed.
+    ///
+    /// Counts the change; records it only if somebody follows.
     @inline(__always)
     func changed(_ key: ByteView, _ event: KeyEvent, in database: Database, by changes: Int = 1) {
         state.pointee.counters.changes &+= changes

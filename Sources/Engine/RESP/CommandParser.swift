@@ -1,6 +1,8 @@
 import Glibc
 
-/// Why a connection's bytes are no request. The text goes to the client after `-ERR Protocol error: `.
+/// Why a connection's bytes are no request.
+///
+/// The text goes to the client after `-ERR Protocol error: `.
 enum ProtocolError: Error, Equatable {
     case tooBigMultibulkHeader
     case tooBigBulkHeader
@@ -27,8 +29,8 @@ enum ParseOutcome {
 ///
 /// It keeps nothing between calls: a request that is not whole is parsed again from its start when
 /// more bytes have come, unless it is large; `LargeRequest` then collects it piece by piece.
-/// Arguments are views into the bytes; nothing is copied, except the unquoted words of an inline
-/// request, which are rewritten in place (they never grow).
+/// Arguments are views into the bytes, which are never changed: a request that has to wait is parsed
+/// again. Only what stands in quotes in an inline request is copied, into the batch.
 struct CommandParser {
     /// `proto-max-bulk-len`.
     var longestBulk: Int64
@@ -47,7 +49,9 @@ struct CommandParser {
 
     // MARK: - Multibulk: *2\r\n$3\r\nGET\r\n$1\r\nk\r\n
 
-    private func parseMultibulk(_ bytes: ByteView, into batch: borrowing RequestBatch) -> ParseOutcome {
+    private func parseMultibulk(_ bytes: ByteView, into batch: borrowing RequestBatch)
+        -> ParseOutcome
+    {
         var position = 1
         let count: Int64
         switch Self.readLength(bytes, &position, longest: ProtocolLimits.argumentCount) {
@@ -153,7 +157,9 @@ struct CommandParser {
         case invalid
     }
 
-    /// Reads `<integer>\r\n`. One and two digits, nearly all there is, take the short way.
+    /// Reads `<integer>\r\n`.
+    ///
+    /// One and two digits, nearly all there is, take the short way.
     @inline(__always)
     private static func readLength(
         _ bytes: ByteView, _ position: inout Int, longest: Int64
@@ -192,7 +198,8 @@ struct CommandParser {
 
     // MARK: - Inline: GET "a key"\r\n
 
-    private func parseInline(_ bytes: ByteView, into batch: borrowing RequestBatch) -> ParseOutcome {
+    private func parseInline(_ bytes: ByteView, into batch: borrowing RequestBatch) -> ParseOutcome
+    {
         guard let newline = bytes.firstIndex(of: 10) else {
             return bytes.count > ProtocolLimits.inlineBytes
                 ? .malformed(.tooBigInline) : .incomplete
@@ -201,7 +208,11 @@ struct CommandParser {
         if end > 0 && bytes[end - 1] == 13 { end -= 1 }
         let line = bytes.slice(0, end)
         let arguments = batch.reserveArguments(line.count / 2 + 1)
-        guard let count = InlineWords.split(line, into: arguments) else {
+        let hasQuotes =
+            line.firstIndex(of: UInt8(ascii: "\"")) != nil
+            || line.firstIndex(of: UInt8(ascii: "'")) != nil
+        let text = hasQuotes ? batch.reserveText(line.count) : nil
+        guard let count = InlineWords.split(line, into: arguments, unquotedTo: text) else {
             return .malformed(.unbalancedQuotes)
         }
         batch.commitArguments(count)
@@ -212,20 +223,31 @@ struct CommandParser {
 /// The words of an inline request or of a line of configuration: blanks divide, quotes hold
 /// together, a backslash escapes inside double quotes (`\n \r \t \b \a \xHH`).
 enum InlineWords {
-    /// Splits `line`, unquoting in place, and returns how many words there are; nil when quotes are
-    /// not closed, or closed in front of something that is not a blank. `words` has room for one
-    /// word every two bytes.
-    static func split(_ line: ByteView, into words: UnsafeMutablePointer<ByteView>) -> Int? {
-        let bytes = UnsafeMutableRawPointer(mutating: line.start)
+    /// Splits `line` and returns how many words there are; nil when quotes are not closed, or closed
+    /// in front of something that is not a blank.
+    ///
+    /// - Parameters:
+    ///   - words: room for one word every two bytes.
+    ///   - text: room for as many bytes as the line has; nil when the line has no quotes.
+    static func split(
+        _ line: ByteView, into words: UnsafeMutablePointer<ByteView>,
+        unquotedTo text: UnsafeMutableRawPointer?
+    ) -> Int? {
         var index = 0
         var count = 0
         while true {
             while index < line.count && isBlank(line[index]) { index += 1 }
             if index >= line.count { return count }
             let start = index
-            var length = 0
-            guard readWord(line, &index, bytes + start, &length) else { return nil }
-            words[count] = ByteView(start: UnsafeRawPointer(bytes + start), count: length)
+            if let text {
+                // Unquoting never makes a word longer, so its own place in the copy suffices.
+                var length = 0
+                guard readWord(line, &index, text + start, &length) else { return nil }
+                words[count] = ByteView(start: UnsafeRawPointer(text + start), count: length)
+            } else {
+                while index < line.count && !isBlank(line[index]) { index += 1 }
+                words[count] = line.slice(start, index)
+            }
             count += 1
         }
     }

@@ -272,7 +272,8 @@ struct Entry {
     }
 
     func writeInline(_ bytes: ByteView, at offset: Int) {
-        precondition(offset >= 0 && offset &+ bytes.count <= valueBytes, "a write outside the value")
+        precondition(
+            offset >= 0 && offset &+ bytes.count <= valueBytes, "a write outside the value")
         memcpy(block + (valueOffset &+ offset), bytes.start, bytes.count)
     }
 

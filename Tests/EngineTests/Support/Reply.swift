@@ -1,7 +1,9 @@
 @testable import Engine
 
-/// A reply as tests compare it. Literals stand for the usual ones: `"OK"` for a simple string,
-/// `1` for an integer, `nil` for a null; `.bulk("v")`, `.error("ERR …")` and `.array` are spelled.
+/// A reply as tests compare it.
+///
+/// Literals stand for the usual ones: `"OK"` for a simple string, `1` for an integer, `nil` for a
+/// null; `.bulk("v")`, `.error("ERR …")` and `.array` are spelled.
 indirect enum Reply: Equatable, CustomStringConvertible {
     case simple(String)
     case error(String)
