@@ -2,5 +2,6 @@
 enum StandardCommands {
     static var all: [Command] {
         StringCommands.table + ConnectionCommands.table + ClientCommands.table
+            + CommandCommands.table
     }
 }
