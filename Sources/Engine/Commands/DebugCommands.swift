@@ -129,19 +129,9 @@ extension DebugCommands {
         let idle = (call.keyspace.creationStamp &- entry.access) & 0xFF_FFFF
         let text =
             "Value at:0x\(String(address, radix: 16)) refcount:1"
-            + " encoding:\(encodingName(entry)) serializedlength:\(serializedLength(entry))"
+            + " encoding:\(entry.isString ? entry.stringEncodingName : "unknown") serializedlength:\(serializedLength(entry))"
             + " lru:\(entry.access) lru_seconds_idle:\(idle)"
         text.withByteView { call.reply.simple($0) }
-    }
-
-    /// As OBJECT ENCODING calls it.
-    private static func encodingName(_ entry: Entry) -> StaticString {
-        guard entry.isString else { return entry.type.name }
-        switch entry.stringEncoding {
-        case .inline: return entry.inlineString.count <= 44 ? "embstr" : "raw"
-        case .integer: return "int"
-        case .inlineRaw, .heap: return "raw"
-        }
     }
 
     /// What the value takes in an RDB file without compression.
@@ -286,7 +276,7 @@ extension DebugCommands {
             let key = database.key(bytes)
             guard database.entry(key) == nil else { return }
             try value.withByteView { (value) throws(CommandError) in
-                try database.setBytes(key, value, deadline: 0, encoding: .inline)
+                _ = try database.setBytes(key, value, deadline: 0, encoding: .inline)
             }
         }
     }

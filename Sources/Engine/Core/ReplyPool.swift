@@ -29,7 +29,7 @@ final class ReplyPool {
 
     /// Frees the blocks lying ready.
     func purge() {
-        for block in blocks { apus_heap_free(block) }
+        for block in blocks { block.free() }
         blocks = []
     }
 
