@@ -1,3 +1,5 @@
+import Reactor
+
 /// DEBUG: what tests need to see and to switch. Nothing here is for production.
 ///
 /// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
@@ -184,7 +186,7 @@ extension DebugCommands {
         text += "[Expires HT]\n"
         text +=
             database.expiringCount == 0
-            ? "No stats available for empty dictionaries\n"
+            ? "Hash table 0 stats (main hash table):\nNo stats available for empty dictionaries\n"
             : " number of elements: \(database.expiringCount)\n"
                 + " index bytes: \(database.deadlineIndexBytes)\n"
                 + " next deadline: \(database.earliestDeadline ?? 0)\n"
@@ -312,6 +314,12 @@ extension DebugCommands {
             ["CLIENT-EVICTION", "    Print the memory of clients by size (maxmemory-clients)."],
             clientEviction),
         Verb(
+            "CONFIG-REWRITE-FORCE-ALL", 2...2,
+            [
+                "CONFIG-REWRITE-FORCE-ALL",
+                "    Rewrite the configuration file with all settings, defaults as well.",
+            ], rewriteConfiguration),
+        Verb(
             "DICT-RESIZING", 3...3,
             ["DICT-RESIZING <0|1>", "    Forbid or allow tables to grow and shrink."],
             tableResizing),
@@ -380,6 +388,15 @@ extension DebugCommands {
             let range = power == most ? "\(lower)+" : "\(lower) - \(upper)"
             return "bucket \(range): tot-mem: \(here.reduce(0, +)), clients: \(here.count)"
         }
+    }
+
+    private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
+        do throws(SystemError) {
+            try call.server.rewriteConfiguration(writesDefaults: true)
+        } catch {
+            throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(error.message)")
+        }
+        call.reply.ok()
     }
 
     private static func tableResizing(_ call: inout Call) throws(CommandError) {
