@@ -40,6 +40,24 @@ extension Server {
         }
     }
 
+    /// Writes the settings to the configuration file: the old file, comments and all, with the new
+    /// values. Waits for the disk. There must be a file.
+    ///
+    /// - Parameter writesDefaults: also what is as it would be without a line.
+    func rewriteConfiguration(writesDefaults: Bool = false) throws(SystemError) {
+        guard let path = settings.configFile else {
+            throw SystemError("rewrite", code: EFAULT)
+        }
+        let old = File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
+        let new = ConfigRewrite.text(
+            of: settings, replacing: old, writesDefaults: writesDefaults)
+        // A file that only its owner may read holds passwords: it stays that way.
+        try File.writeAtomically(path, new, permissions: File.permissions(path) ?? 0o644)
+    }
+
+    /// No configuration is larger than this.
+    private static let mostConfigBytes = 64 << 20
+
     /// Does what a changed setting asks for.
     ///
     /// - Parameter name: the directive, where several have the same effect.
