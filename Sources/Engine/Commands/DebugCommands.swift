@@ -1,5 +1,3 @@
-import Reactor
-
 /// DEBUG: what tests need to see and to switch. Nothing here is for production.
 ///
 /// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
@@ -391,10 +389,8 @@ extension DebugCommands {
     }
 
     private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
-        do throws(SystemError) {
-            try call.server.rewriteConfiguration(writesDefaults: true)
-        } catch {
-            throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(error.message)")
+        if let reason = call.server.rewriteConfiguration(writesDefaults: true) {
+            throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(reason)")
         }
         call.reply.ok()
     }
