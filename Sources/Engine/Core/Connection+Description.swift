@@ -1,32 +1,70 @@
 /// How a connection is described in CLIENT LIST, CLIENT INFO and the log.
+///
+/// Up to `resp` the line is that of Redis 7.0, field by field, because scripts match on stretches of
+/// it; what later versions know follows.
 extension Server {
-    func describe(_ connection: Connection) -> String {
+    /// - Parameter argumentBytes: what the arguments take of the request being executed, if
+    ///   `connection` sent it.
+    func describe(_ connection: Connection, argumentBytes: Int = 0) -> String {
+        let session = connection.session
         let age = max(0, clock.wallMilliseconds - connection.createdAt) / 1000
-        let idle = max(0, clock.monotonicMilliseconds - connection.lastInteraction) / 1000
         let command =
             connection.lastCommand >= 0 ? commands[connection.lastCommand].fullName : "NULL"
-        let events = connection.watchesWritable ? "rw" : "r"
-        let qbuf = connection.pending.count + (connection.large?.heldBytes ?? 0)
-        let qbufFree = max(0, connection.inputMemory - qbuf)
         return "id=\(connection.id) addr=\(connection.peerName) laddr=\(connection.localName)"
-            + " fd=\(connection.descriptorNumber) name=\(connection.session.name) age=\(age)"
-            + " idle=\(idle) flags=\(flags(of: connection)) db=\(connection.session.database)"
-            + " sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=\(qbuf) qbuf-free=\(qbufFree)"
-            + " argv-mem=0 multi-mem=0 rbs=\(max(connection.reply.capacity, 1024))"
-            + " rbp=\(connection.replyPeak) obl=\(connection.reply.count) oll=0"
-            + " omem=\(connection.outputMemory) tot-mem=\(connection.memoryBytes)"
-            + " events=\(events) cmd=\(command) user=\(connection.session.user) redir=-1"
-            + " resp=\(connection.session.protocolVersion)"
-            + " lib-name=\(connection.session.libraryName)"
-            + " lib-ver=\(connection.session.libraryVersion)"
+            + " fd=\(connection.descriptorNumber) name=\(session.name) age=\(age)"
+            + " idle=\(idleSeconds(of: connection)) flags=\(flags(of: connection))"
+            + " db=\(session.database) sub=0 psub=0 ssub=0 multi=-1"
+            + describeBuffers(of: connection, argumentBytes)
+            + " events=\(events(of: connection)) cmd=\(command) user=\(session.user) redir=-1"
+            + " resp=\(session.protocolVersion) lib-name=\(session.libraryName)"
+            + " lib-ver=\(session.libraryVersion) io-thread=0"
             + " tot-net-in=\(connection.inputBytes) tot-net-out=\(connection.outputBytes)"
-            + " tot-cmds=\(connection.commandCount)"
+            + " tot-cmds=\(connection.commandCount) watch=0 capa=\(session.capabilities)"
+    }
+
+    func idleSeconds(of connection: Connection) -> Int64 {
+        max(0, clock.monotonicMilliseconds - connection.lastInteraction) / 1000
+    }
+
+    /// What is on its way in and out.
+    ///
+    /// Buffers are lent while they are used, so what an active connection has free is what it
+    /// needed of late.
+    private func describeBuffers(of connection: Connection, _ argumentBytes: Int) -> String {
+        let query = unexecutedBytes(of: connection)
+        let recent = max(connection.inputPeak, connection.inputRoom)
+        let room = recent > 0 ? max(recent, Self.leastInputRoom) : 0
+        let arguments = argumentBytes + (connection.large?.argumentBytes ?? 0)
+        let unsent = connection.reply.count
+        let atOnce = min(unsent, ReplyBlock.standardCapacity)
+        let blocks =
+            (unsent - atOnce + ReplyBlock.standardCapacity - 1) / ReplyBlock.standardCapacity
+        let memory = blocks > 0 ? connection.outputMemory : 0
+        return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments) multi-mem=0"
+            + " rbs=\(max(connection.reply.capacity, 1024)) rbp=\(connection.replyPeak)"
+            + " obl=\(atOnce) oll=\(blocks) omem=\(memory) tot-mem=\(connection.memoryBytes)"
+    }
+
+    /// What a connection that sends something is said to have room for.
+    private static let leastInputRoom = 20_474
+
+    /// Bytes received and not executed, those of the running request counted.
+    private func unexecutedBytes(of connection: Connection) -> Int {
+        var bytes = connection.pending.count + (connection.large?.unparsedBytes ?? 0)
+        for index in 0..<slots.count where slots[index].connection === connection {
+            bytes += slots[index].filled - slots[index].executed
+        }
+        return bytes
+    }
+
+    private func events(of connection: Connection) -> String {
+        (connection.watchesReadable ? "r" : "") + (connection.watchesWritable ? "w" : "")
     }
 
     /// One letter for each peculiarity, `N` for none.
-    private func flags(of connection: Connection) -> String {
+    func flags(of connection: Connection) -> String {
         var flags = ""
-        if connection.gate.contains(.blocked) { flags += "b" }
+        if !connection.gate.isDisjoint(with: [.blocked, .paused]) { flags += "b" }
         if connection.gate.contains(.closing) {
             flags += connection.closesAfterReply ? "c" : "A"
         }
@@ -34,5 +72,21 @@ extension Server {
         if connection.session.isSparedFromEviction { flags += "e" }
         if connection.session.leavesAccessUntouched { flags += "T" }
         return flags.isEmpty ? "N" : flags
+    }
+}
+
+extension Connection {
+    /// The classes that CLIENT LIST and CLIENT KILL tell apart.
+    enum Kind {
+        case normal, primary, replica, subscriber
+    }
+
+    var kind: Kind { .normal }
+
+    /// The address alone of whoever is connected, without port and brackets.
+    var peerAddress: String {
+        guard let colon = peerName.lastIndex(of: ":") else { return peerName }
+        let address = peerName[..<colon]
+        return address.hasPrefix("[") ? String(address.dropFirst().dropLast()) : String(address)
     }
 }

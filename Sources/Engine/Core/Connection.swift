@@ -68,9 +68,11 @@ final class Connection {
     var outputBytes = 0
     /// The number of the last command, -1 before the first.
     var lastCommand: Int32 = -1
-    /// The largest reply buffer and request of late.
+    /// The largest reply of late; the largest request since `inputRoom` was taken, and the room
+    /// that requests took before that.
     var replyPeak = 0
     var inputPeak = 0
+    var inputRoom = 0
     /// A place for what later features keep about a connection.
     var unblock: Unblock?
 
@@ -101,11 +103,16 @@ final class Connection {
 
     /// Bytes this connection holds: itself, its input and its output.
     var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory }
-    var inputMemory: Int { pending.capacity + (large?.heldBytes ?? 0) }
+    var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
     var outputMemory: Int { reply.capacity }
 
-    /// What the object and its strings take, about.
-    static let ownBytes = 560
+    /// Whether the client runs on this machine, as far as that can be known.
+    var isLocal: Bool {
+        !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
+    }
+
+    /// What the object, its strings and its place take: measured with 9000 connections.
+    static let ownBytes = 464
 }
 
 /// The one face through which a connection's bytes are read and written: plain sockets today; TLS

@@ -51,6 +51,10 @@ struct ConnectionTable {
         return connection
     }
 
+    func contains(_ connection: Connection) -> Bool {
+        find(place: connection.place, generation: connection.generation) != nil
+    }
+
     func find(id: UInt64) -> Connection? {
         guard let place = placesByID[id] else { return nil }
         return places[Int(place)]

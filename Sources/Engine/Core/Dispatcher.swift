@@ -22,6 +22,7 @@ extension Server {
     @inline(__always)
     func run(_ call: inout Call, _ number: Int32) {
         let errorsBefore = call.reply.errorCount
+        call.connection.lastCommand = number
         let start = TickScale.ticks()
         do throws(CommandError) {
             try commands.index.run(number, &call)
@@ -30,7 +31,6 @@ extension Server {
         }
         let elapsed = TickScale.ticks() &- start
         statistics.record(number, ticks: elapsed)
-        call.connection.lastCommand = number
         call.connection.commandCount &+= 1
         if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
         if elapsed > Self.longTicks { noteLongCommand() }
@@ -60,9 +60,16 @@ extension Server {
 
     // MARK: - Refusals
 
-    /// No such command, no such subcommand, or the wrong number of arguments.
+    /// No such command, no such subcommand, or the wrong number of arguments. Two kinds come here
+    /// without being refused: the one container that also stands alone (COMMAND), and protected
+    /// commands, for which the index accepts no number of arguments.
     @inline(never)
     private func reject(_ call: inout Call, _ number: Int32) {
+        if number >= 0 && commands[number].accepts(call.arguments.count)
+            && commands.index.flags(number).contains(.protected)
+        {
+            return executeProtected(&call, number)
+        }
         if isCrossProtocolAttack(call.arguments[0]) {
             log.warning(
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
@@ -70,20 +77,48 @@ extension Server {
                     + "Protocol Scripting to compromise your Redis instance. Connection aborted.")
             return closeSoon(call.connection)
         }
+        let isAlone = call.arguments.count == 1
+        if number >= 0 && isAlone && commands.index.accepts(1, number) {
+            if gate.rawValue | call.connection.gate.rawValue == 0 || passesGates(&call, number) {
+                run(&call, number)
+            }
+            return
+        }
         let before = call.reply.count
         if number < 0 {
-            call.reply.error(Self.unknownCommand(call.arguments))
-        } else if commands.index.isContainer(number) && call.arguments.count > 1 {
-            let name = commands[number].command.name
-            call.reply.error(
-                "ERR unknown subcommand '\(Self.quotable(call.arguments[1], 128))'. Try \(name) HELP."
-            )
+            Self.unknownCommand(call.arguments).withByteView { call.reply.error($0) }
+        } else if commands.index.isContainer(number) && !isAlone {
+            let text =
+                Array("ERR unknown subcommand '".utf8) + Self.quotable(call.arguments[1], 128)
+                + Array("'. Try \(commands[number].command.name) HELP.".utf8)
+            text.withByteView { call.reply.error($0) }
         } else {
             call.reply.error(
                 "ERR wrong number of arguments for '\(commands[number].fullName)' command")
             statistics.countRejected(number)
         }
         finishRefusal(&call, before)
+    }
+
+    /// A command that may take over the machine: only if the configuration allows it.
+    private func executeProtected(_ call: inout Call, _ number: Int32) {
+        let isDebug = commands[number].fullName == "debug"
+        let access = isDebug ? settings.debugCommandAccess : settings.moduleCommandAccess
+        guard allows(access, for: call.connection) else {
+            let name = isDebug ? "DEBUG" : "MODULE"
+            let option = isDebug ? "enable-debug-command" : "enable-module-command"
+            let before = call.reply.count
+            call.reply.error(
+                "ERR \(name) command not allowed. If the \(option) option is set to \"local\", "
+                    + "you can run it from a local connection, otherwise you need to set this "
+                    + "option in the configuration file, and then restart the server.")
+            statistics.countRejected(number)
+            return finishRefusal(&call, before)
+        }
+        if gate.rawValue | call.connection.gate.rawValue != 0 {
+            guard passesGates(&call, number) else { return }
+        }
+        run(&call, number)
     }
 
     private func isCrossProtocolAttack(_ name: ByteView) -> Bool {
@@ -97,22 +132,22 @@ extension Server {
         muteReply(&call, before)
     }
 
-    private static func unknownCommand(_ arguments: Arguments) -> String {
-        var text =
-            "ERR unknown command '\(quotable(arguments[0], 128))', with args beginning with: "
+    private static func unknownCommand(_ arguments: Arguments) -> [UInt8] {
+        var text = Array("ERR unknown command '".utf8) + quotable(arguments[0], 128)
+        text += Array("', with args beginning with: ".utf8)
         var written = 0
         for index in 1..<max(1, arguments.count) where written < 128 {
             let shown = quotable(arguments[index], 128 - written)
-            text += "'\(shown)' "
-            written += shown.utf8.count + 3
+            text += Array("'".utf8) + shown + Array("' ".utf8)
+            written += shown.count + 3
         }
         return text
     }
 
     /// The beginning of an argument for an error text.
-    private static func quotable(_ bytes: ByteView, _ most: Int) -> String {
+    private static func quotable(_ bytes: ByteView, _ most: Int) -> [UInt8] {
         let text = bytes.prefix(most)
-        return text.firstIndex(of: 0).map { text.prefix($0).string } ?? text.string
+        return text.prefix(text.firstIndex(of: 0) ?? text.count).array
     }
 
     // MARK: - Gates
@@ -123,6 +158,7 @@ extension Server {
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         let flags = commands.index.flags(number)
+        if gate.contains(.stopping) { return false }
         let before = call.reply.count
         if let refusal = refusal(call, number, flags) {
             call.reply.error(refusal)
@@ -130,16 +166,13 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(call.connection, flags) {
+        if gate.contains(.paused) && mustWait(flags) {
             hold(call.connection)
             return false
         }
-        if call.connection.gate.contains(.replyMuted) {
-            runMuted(&call, number, before)
-            return false
-        }
-        if call.connection.gate.contains(.noTouch) { return runUntouching(&call, number) }
-        return true
+        if call.connection.gate.isDisjoint(with: [.replyMuted, .noTouch]) { return true }
+        runQuietly(&call, number, before)
+        return false
     }
 
     /// Why the command may not run now, in Redis's order.
@@ -147,7 +180,7 @@ extension Server {
         -> StaticString?
     {
         let connection = call.connection
-        if connection.gate.contains(.unauthenticated) && !flags.contains(.noAuth) {
+        if mustAuthenticate(connection) && !flags.contains(.noAuth) {
             return "NOAUTH Authentication required."
         }
         if gate.contains(.memoryLimit) && flags.contains(.denyOOM) && isOverMemoryLimit {
@@ -166,9 +199,15 @@ extension Server {
 
     // MARK: - CLIENT REPLY and CLIENT NO-TOUCH
 
-    private func runMuted(_ call: inout Call, _ number: Int32, _ before: Int) {
+    /// Runs without a reply, or with accesses left unmarked, as the connection wishes.
+    private func runQuietly(_ call: inout Call, _ number: Int32, _ before: Int) {
+        // TOUCH is there to mark accesses.
+        let leavesUntouched =
+            call.connection.gate.contains(.noTouch) && commands[number].fullName != "touch"
         beginMuting(call.connection)
+        if leavesUntouched { keyspace.leavesAccessUntouched = true }
         run(&call, number)
+        if leavesUntouched { keyspace.leavesAccessUntouched = false }
         muteReply(&call, before)
     }
 
@@ -180,37 +219,12 @@ extension Server {
     private func muteReply(_ call: inout Call, _ before: Int) {
         switch call.connection.session.replyMode {
         case .on: return
-        case .off: call.reply.truncate(to: before)
+        case .off: call.reply.truncate(to: min(before, call.reply.count))
         case .skipNext: break
         case .skipThis:
-            call.reply.truncate(to: before)
+            call.reply.truncate(to: min(before, call.reply.count))
             call.connection.session.replyMode = .on
             call.connection.gate.remove(.replyMuted)
         }
-    }
-
-    /// Runs with accesses left unmarked, except for TOUCH, whose purpose they are.
-    private func runUntouching(_ call: inout Call, _ number: Int32) -> Bool {
-        if commands[number].fullName == "touch" { return true }
-        keyspace.leavesAccessUntouched = true
-        run(&call, number)
-        keyspace.leavesAccessUntouched = false
-        return false
-    }
-
-    // MARK: - CLIENT PAUSE
-
-    private func mustWait(_ connection: Connection, _ flags: CommandFlags) -> Bool {
-        switch pause.kind {
-        case .none: false
-        case .all: true
-        case .writes: flags.contains(.write) || flags.contains(.mayReplicate)
-        }
-    }
-
-    /// Puts the connection's request off until the pause ends.
-    private func hold(_ connection: Connection) {
-        connection.gate.insert(.paused)
-        pause.waiting.append(connection)
     }
 }

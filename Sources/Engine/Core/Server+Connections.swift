@@ -15,7 +15,7 @@ extension Server {
             case .accepted(let descriptor): admit(descriptor, isUnix: listener.isUnix)
             case .wouldBlock: return
             case .outOfDescriptors:
-                log.warning("Error accepting a client connection: Too many open files")
+                warnOfDescriptors()
                 network.pauseAccepting()
                 timers.add(
                     at: clock.monotonicMilliseconds + 100, payload: .resumeAccepting)
@@ -25,6 +25,14 @@ extension Server {
                 return
             }
         }
+    }
+
+    /// At most once a second: the peers stay in the queue, and are tried again and again.
+    private func warnOfDescriptors() {
+        let now = clock.monotonicMilliseconds
+        guard now - sampling.descriptorWarning >= 1000 else { return }
+        sampling.descriptorWarning = now
+        log.warning("Error accepting a client connection: Too many open files")
     }
 
     /// Takes a fresh socket in, or turns it away with a word.
@@ -61,8 +69,7 @@ extension Server {
         let connection = Connection(
             id: id, place: place, generation: generation, transport: transport,
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
-        connection.session.isAuthenticated = settings.requiredPassword == nil
-        if !connection.session.isAuthenticated { connection.gate.insert(.unauthenticated) }
+        beginSession(connection)
         connections.insert(connection)
         statistics.connectionsReceived += 1
         return connection
@@ -130,7 +137,12 @@ extension Server {
 
     private func waitForRoom(_ connection: Connection) {
         checkOutputLimit(connection, connection.reply.count)
-        guard connection.transport.isOpen, !connection.watchesWritable else { return }
+        guard connection.transport.isOpen else { return }
+        // Who is to be closed is not read from: bytes that keep coming must not wake the loop.
+        let watchesReadable =
+            connection.watchesReadable && !connection.gate.contains(.closing)
+        if connection.watchesWritable && watchesReadable == connection.watchesReadable { return }
+        connection.watchesReadable = watchesReadable
         connection.watchesWritable = true
         updateInterest(connection)
     }
@@ -145,6 +157,8 @@ extension Server {
 
     /// Checks while a command of the connection is still executing.
     func checkOutputLimit(_ call: inout Call) {
+        // Replies that are switched off are taken back at once.
+        if call.connection.gate.contains(.replyMuted) { return }
         guard exceedsOutputLimit(call.connection, call.reply.count) else { return }
         overflow(call.connection)
         call.reply.truncate(to: 0)
@@ -183,6 +197,12 @@ extension Server {
 
     // MARK: - Closing
 
+    /// Executes nothing more for `connection` and closes it when its replies are sent.
+    func closeAfterReply(_ connection: Connection) {
+        connection.closesAfterReply = true
+        connection.gate.insert(.closing)
+    }
+
     /// Closes at the end of the turn: safe also for a connection whose command is running.
     func closeSoon(_ connection: Connection) {
         connection.gate.insert(.closing)
@@ -200,7 +220,7 @@ extension Server {
 
     /// Ends a connection: its descriptor, its place, what waits for it.
     func close(_ connection: Connection, _ reason: String) {
-        guard connection.transport.isOpen else { return }
+        guard connections.contains(connection) else { return }
         if !reason.isEmpty {
             log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)")
         }
@@ -216,25 +236,5 @@ extension Server {
         }
         connections.remove(connection)
         if network != nil { network?.resumeAccepting() }
-    }
-
-    // MARK: - CLIENT PAUSE
-
-    /// Lets the connections that wait for the end of a pause go on.
-    func endPause() {
-        pause.kind = .none
-        gate.remove(.paused)
-        if let timer = pause.timer { timers.cancel(timer) }
-        pause.timer = nil
-        let waiting = pause.waiting
-        pause.waiting = []
-        for connection in waiting {
-            connection.gate.remove(.paused)
-            if !connection.watchesReadable {
-                connection.watchesReadable = true
-                updateInterest(connection)
-            }
-            resume(connection)
-        }
     }
 }

@@ -8,12 +8,13 @@ extension Server {
     func serveNext(_ connection: Connection, receives: Bool = true) {
         if slots.isFull { serveSlots() }
         guard !connection.gate.contains(.closing) else { return }
+        if !connection.gate.isDisjoint(with: .halted) {
+            if receives { receiveWhileHalted(connection) }
+            return
+        }
         if let large = connection.large {
             if large.isComplete { return addLarge(connection) }
             return receiveLarge(connection)
-        }
-        if !connection.gate.isDisjoint(with: .halted) {
-            return receiveWhileHalted(connection)
         }
         slots.add(connection, keyspace[connection.session.database])
         let index = slots.count - 1
@@ -21,7 +22,11 @@ extension Server {
             slots.fill(index, with: connection.pending.view)
             connection.pending.release()
         }
-        if receives && !receive(index) && slots[index].filled == 0 { slots.dropLast() }
+        // What a pause held back can fill a slot; more is read when that is executed.
+        let hasRoom = slots[index].filled < InputSlots.slotBytes
+        if receives && hasRoom && !receive(index) && slots[index].filled == 0 {
+            slots.dropLast()
+        }
     }
 
     /// Reads into slot `index`; false when nothing came.
@@ -47,12 +52,18 @@ extension Server {
         connection.lastInteraction = clock.monotonicMilliseconds
         connection.inputBytes &+= count
         statistics.inputBytes &+= count
-        if count > connection.inputPeak { connection.inputPeak = count }
+        noteRequest(connection, count)
+    }
+
+    /// Keeps what CLIENT LIST tells of the room that a connection's requests take.
+    private func noteRequest(_ connection: Connection, _ bytes: Int) {
+        if bytes > connection.inputPeak { connection.inputPeak = bytes }
     }
 
     /// A blocked or paused connection may go on sending; its bytes wait, up to a slot full.
     private func receiveWhileHalted(_ connection: Connection) {
-        let room = InputSlots.slotBytes - connection.pending.count
+        let held = connection.pending.count + (connection.large?.rest.count ?? 0)
+        let room = InputSlots.slotBytes - held
         if room <= 0 {
             connection.watchesReadable = false
             updateInterest(connection)
@@ -131,7 +142,7 @@ extension Server {
             slots[index].isDrained = true
             return
         }
-        let isUnauthenticated = connection.gate.contains(.unauthenticated)
+        let isUnauthenticated = mustAuthenticate(connection)
         let parser = CommandParser(
             longestBulk: Int64(settings.maxBulkBytes), unauthenticated: isUnauthenticated)
         if slots[index].isLarge { return parseLarge(index, connection, parser) }
@@ -311,7 +322,16 @@ extension Server {
             advanceLarge(connection)
             return
         }
-        connection.pending.append(rest)
+        keep(rest, of: connection)
+    }
+
+    /// Puts bytes that are not executed yet in front of those that came after them.
+    private func keep(_ bytes: ByteView, of connection: Connection) {
+        if connection.pending.isEmpty { return connection.pending.append(bytes) }
+        var joined = ByteBuffer(capacity: bytes.count + connection.pending.count)
+        joined.append(bytes)
+        joined.append(connection.pending.view)
+        swap(&connection.pending, &joined)
     }
 
     /// Lets a large request that has just begun take up what is there, so that the next bytes are
@@ -320,7 +340,7 @@ extension Server {
         guard let large = connection.large else { return }
         let parser = CommandParser(
             longestBulk: Int64(settings.maxBulkBytes),
-            unauthenticated: connection.gate.contains(.unauthenticated))
+            unauthenticated: mustAuthenticate(connection))
         batch.removeAll()
         batch.beginParse()
         if case .malformed(let error) = large.advance(parser, into: batch) {
@@ -334,14 +354,19 @@ extension Server {
         if let failure = slots[index].failure {
             return failProtocol(connection, failure, .empty)
         }
+        noteRequest(connection, large.requestBytes)
         guard large.isComplete, !connection.gate.contains(.paused) else { return }
-        connection.pending.append(large.rest)
+        keep(large.rest, of: connection)
         connection.large = nil
         if connection.pending.count > 0 { resume(connection) }
     }
 
-    /// Serves what a connection has already sent, in the next turn.
+    /// Serves what a connection has already sent, and reads from it again.
     func resume(_ connection: Connection) {
+        if !connection.watchesReadable {
+            connection.watchesReadable = true
+            updateInterest(connection)
+        }
         resumed.append(connection)
     }
 
@@ -351,12 +376,18 @@ extension Server {
         log.verbose(
             "Protocol error (\(error.logText)) from client: \(describe(connection)). "
                 + "Query buffer during protocol error: '\(Self.sample(bytes))'")
-        failProtocol(connection, text: error.replyText)
+        error.replyText.withByteView { failProtocol(connection, text: $0) }
     }
 
     func failProtocol(_ connection: Connection, text: String) {
+        text.withByteView { failProtocol(connection, text: $0) }
+    }
+
+    private func failProtocol(_ connection: Connection, text: ByteView) {
+        let before = connection.reply.count
         connection.reply.error(text)
         statistics.countError(connection.reply.lastError)
+        if connection.gate.contains(.replyMuted) { connection.reply.truncate(to: before) }
         connection.closesAfterReply = true
         connection.closeReason = "protocol error"
         connection.gate.insert(.closing)
@@ -387,18 +418,23 @@ extension ProtocolError {
         }
     }
 
-    var replyText: String {
+    /// What the client is told; bytes, because one of the client's own is quoted.
+    var replyText: [UInt8] {
         switch self {
-        case .tooBigMultibulkHeader: "ERR Protocol error: too big mbulk count string"
-        case .tooBigBulkHeader: "ERR Protocol error: too big bulk count string"
-        case .tooBigInline: "ERR Protocol error: too big inline request"
-        case .invalidMultibulkLength: "ERR Protocol error: invalid multibulk length"
-        case .unauthenticatedMultibulk: "ERR Protocol error: unauthenticated multibulk length"
-        case .invalidBulkLength: "ERR Protocol error: invalid bulk length"
-        case .unauthenticatedBulk: "ERR Protocol error: unauthenticated bulk length"
+        case .tooBigMultibulkHeader: Self.text("too big mbulk count string")
+        case .tooBigBulkHeader: Self.text("too big bulk count string")
+        case .tooBigInline: Self.text("too big inline request")
+        case .invalidMultibulkLength: Self.text("invalid multibulk length")
+        case .unauthenticatedMultibulk: Self.text("unauthenticated multibulk length")
+        case .invalidBulkLength: Self.text("invalid bulk length")
+        case .unauthenticatedBulk: Self.text("unauthenticated bulk length")
         case .expectedDollar(let byte):
-            "ERR Protocol error: expected '$', got '\(UnicodeScalar(byte))'"
-        case .unbalancedQuotes: "ERR Protocol error: unbalanced quotes in request"
+            Self.text("expected '$', got '") + [byte, UInt8(ascii: "'")]
+        case .unbalancedQuotes: Self.text("unbalanced quotes in request")
         }
+    }
+
+    private static func text(_ text: String) -> [UInt8] {
+        Array("ERR Protocol error: ".utf8) + Array(text.utf8)
     }
 }

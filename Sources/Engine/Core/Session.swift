@@ -10,6 +10,8 @@ struct Session {
     /// CLIENT SETINFO.
     var libraryName = ""
     var libraryVersion = ""
+    /// CLIENT CAPA: one letter for each thing the client says it can do.
+    var capabilities = ""
     /// CLIENT REPLY: OFF lasts; SKIP leaves out the reply of the next command.
     var replyMode = ReplyMode.on
     /// CLIENT NO-EVICT, CLIENT NO-TOUCH.

@@ -90,6 +90,12 @@ struct Database {
     /// Keys, including those expired and not yet met.
     var count: Int { table.count }
     var expiringCount: Int { state.pointee.expiringCount }
+    /// Bytes of the index of deadlines.
+    var deadlineIndexBytes: Int { deadlines.memoryBytes }
+    /// Every byte that `entry` takes, but for its places in table and index; O(1) for strings.
+    func memoryBytes(of entry: Entry) -> Int {
+        arena.blockBytes(for: entry.bytes) + entry.heapBytes
+    }
 
     // MARK: - Finding
 
@@ -106,6 +112,12 @@ struct Database {
         let entry = Entry(handle, arena)
         if entry.hasDeadline && removeIfExpired(entry, key) { return nil }
         return entry
+    }
+
+    /// The entry at `key` even if its time is over; nothing is removed. For DEBUG and MEMORY.
+    func entryDueOrNot(_ key: Key) -> Entry? {
+        let handle = table.find(key.bytes, hash: key.hash)
+        return handle.isNone ? nil : Entry(handle, arena)
     }
 
     /// As `entry`, and counts the hit or miss and marks the access: what a reading command uses.
@@ -451,7 +463,13 @@ struct Database {
         deadlines.removeAll()
         old.context = KeyPolicy.Context(arena: arena, hasher: keyspace.hasher, database: nil)
         keyspace.bury(table: old)
-        if !lazily { _ = keyspace.freeBuried(entries: .max) }
+        state.pointee.table.isResizingAllowed = old.isResizingAllowed
+        if !lazily {
+            // Only what is freed behind the client's back counts as freed lazily.
+            let freed = keyspace.freedEntries
+            _ = keyspace.freeBuried(entries: .max)
+            keyspace.freedEntries = freed
+        }
         return removed
     }
 

@@ -29,8 +29,8 @@ enum ParseOutcome {
 ///
 /// It keeps nothing between calls: a request that is not whole is parsed again from its start when
 /// more bytes have come, unless it is large; `LargeRequest` then collects it piece by piece.
-/// Arguments are views into the bytes; nothing is copied, except the unquoted words of an inline
-/// request, which are rewritten in place (they never grow).
+/// Arguments are views into the bytes, which are never changed: a request that has to wait is parsed
+/// again. Only what stands in quotes in an inline request is copied, into the batch.
 struct CommandParser {
     /// `proto-max-bulk-len`.
     var longestBulk: Int64
@@ -208,7 +208,11 @@ struct CommandParser {
         if end > 0 && bytes[end - 1] == 13 { end -= 1 }
         let line = bytes.slice(0, end)
         let arguments = batch.reserveArguments(line.count / 2 + 1)
-        guard let count = InlineWords.split(line, into: arguments) else {
+        let hasQuotes =
+            line.firstIndex(of: UInt8(ascii: "\"")) != nil
+            || line.firstIndex(of: UInt8(ascii: "'")) != nil
+        let text = hasQuotes ? batch.reserveText(line.count) : nil
+        guard let count = InlineWords.split(line, into: arguments, unquotedTo: text) else {
             return .malformed(.unbalancedQuotes)
         }
         batch.commitArguments(count)
@@ -219,21 +223,31 @@ struct CommandParser {
 /// The words of an inline request or of a line of configuration: blanks divide, quotes hold
 /// together, a backslash escapes inside double quotes (`\n \r \t \b \a \xHH`).
 enum InlineWords {
-    /// Splits `line`, unquoting in place, and returns how many words there are; nil when quotes are
-    /// not closed, or closed in front of something that is not a blank.
+    /// Splits `line` and returns how many words there are; nil when quotes are not closed, or closed
+    /// in front of something that is not a blank.
     ///
-    /// `words` has room for one word every two bytes.
-    static func split(_ line: ByteView, into words: UnsafeMutablePointer<ByteView>) -> Int? {
-        let bytes = UnsafeMutableRawPointer(mutating: line.start)
+    /// - Parameters:
+    ///   - words: room for one word every two bytes.
+    ///   - text: room for as many bytes as the line has; nil when the line has no quotes.
+    static func split(
+        _ line: ByteView, into words: UnsafeMutablePointer<ByteView>,
+        unquotedTo text: UnsafeMutableRawPointer?
+    ) -> Int? {
         var index = 0
         var count = 0
         while true {
             while index < line.count && isBlank(line[index]) { index += 1 }
             if index >= line.count { return count }
             let start = index
-            var length = 0
-            guard readWord(line, &index, bytes + start, &length) else { return nil }
-            words[count] = ByteView(start: UnsafeRawPointer(bytes + start), count: length)
+            if let text {
+                // Unquoting never makes a word longer, so its own place in the copy suffices.
+                var length = 0
+                guard readWord(line, &index, text + start, &length) else { return nil }
+                words[count] = ByteView(start: UnsafeRawPointer(text + start), count: length)
+            } else {
+                while index < line.count && !isBlank(line[index]) { index += 1 }
+                words[count] = line.slice(start, index)
+            }
             count += 1
         }
     }

@@ -49,6 +49,28 @@ final class LargeRequest {
         buffer.count + (filling.map { blocks[$0].filled } ?? 0)
     }
 
+    /// Bytes that have come and belong to no whole argument yet: `qbuf` of CLIENT LIST.
+    var unparsedBytes: Int {
+        if let filling { return blocks[filling].filled }
+        return buffer.count - position
+    }
+
+    /// Bytes of the arguments that are whole.
+    var argumentBytes: Int {
+        pieces.reduce(0) { sum, piece in
+            switch piece {
+            case .inBuffer(_, let count): sum + count
+            case .block(let number): sum + blocks[number].length
+            }
+        }
+    }
+
+    /// Bytes of the request that have come.
+    var requestBytes: Int { position + blocks.reduce(0) { $0 + $1.filled } }
+
+    /// Memory set aside.
+    var capacity: Int { buffer.capacity + blocks.reduce(0) { $0 + $1.capacity } }
+
     // MARK: - Receiving
 
     /// Lends the place where the next bytes of the connection belong; nil when there is no memory.

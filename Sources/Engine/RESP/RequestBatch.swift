@@ -34,6 +34,8 @@ struct RequestBatch: ~Copyable {
         var requestCount = 0
         var viewCount = 0
         var committed = 0
+        /// Blocks with the unquoted words of inline requests.
+        var texts: [UnsafeMutableRawPointer] = []
     }
 
     private let state: UnsafeMutablePointer<State>
@@ -49,9 +51,11 @@ struct RequestBatch: ~Copyable {
     }
 
     deinit {
+        freeTexts()
         state.pointee.requests.deallocate()
         state.pointee.views.deallocate()
         state.pointee.hashes.deallocate()
+        state.deinitialize(count: 1)
         state.deallocate()
     }
 
@@ -62,6 +66,7 @@ struct RequestBatch: ~Copyable {
         state.pointee.requestCount = 0
         state.pointee.viewCount = 0
         if state.pointee.viewCapacity > 1 << 16 { shrink() }
+        if !state.pointee.texts.isEmpty { freeTexts() }
     }
 
     // MARK: - Filling
@@ -73,6 +78,13 @@ struct RequestBatch: ~Copyable {
     func reserveArguments(_ count: Int) -> UnsafeMutablePointer<ByteView> {
         if state.pointee.viewCapacity &- state.pointee.viewCount < count { grow(by: count) }
         return state.pointee.views + state.pointee.viewCount
+    }
+
+    /// Room for `count` bytes that live until the batch is emptied.
+    func reserveText(_ count: Int) -> UnsafeMutableRawPointer {
+        let text = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: 1)
+        state.pointee.texts.append(text)
+        return text
     }
 
     /// Says how many of the reserved arguments the request just parsed has.
@@ -134,6 +146,11 @@ struct RequestBatch: ~Copyable {
     }
 
     // MARK: - Growth
+
+    private func freeTexts() {
+        for text in state.pointee.texts { text.deallocate() }
+        state.pointee.texts = []
+    }
 
     @inline(never)
     private func grow(by count: Int) {
