@@ -46,9 +46,9 @@ final class TestServer {
         server.refreshTime()
     }
 
-    /// The keyspace events that one command leaves behind, as `event key` or, in another database
-    /// than 0, `event key@database`. The handler is called past the dispatcher, which would hand
-    /// the events on.
+    /// The keyspace events that one command leaves behind, as `event key` or `event key@database`.
+    ///
+    /// The handler is called past the dispatcher, which would hand the events on.
     func events(_ arguments: String...) -> [String] {
         let owned = OwnedArguments(arguments.map { Array($0.utf8) })
         server.keyspace.interest.insert(.notifications)
