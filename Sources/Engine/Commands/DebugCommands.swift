@@ -326,6 +326,10 @@ extension DebugCommands {
             ["DICT-RESIZING <0|1>", "    Forbid or allow tables to grow and shrink."],
             tableResizing),
         Verb(
+            "CONFIG-REWRITE-FORCE-ALL", 2...2,
+            ["CONFIG-REWRITE-FORCE-ALL", "    As CONFIG REWRITE, with the defaults spelled out."],
+            rewriteConfiguration),
+        Verb(
             "PAUSE-CRON", 3...3,
             ["PAUSE-CRON <0|1>", "    Stop the periodic work, or let it go on."], pauseCron),
         Verb(
@@ -444,6 +448,10 @@ extension DebugCommands {
     private static func skipChecksums(_ call: inout Call) throws(CommandError) {
         call.server.debug.skipsChecksums = switchValue(&call)
         call.reply.ok()
+    }
+
+    private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
+        try ConfigCommands.rewrite(&call, writesDefaults: true)
     }
 
     private static func sleep(_ call: inout Call) throws(CommandError) {

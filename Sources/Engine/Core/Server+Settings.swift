@@ -65,12 +65,14 @@ extension Server {
     ///
     /// Waits for the disk. A crash leaves the old file or the new one.
     ///
+    /// - Parameter writesDefaults: also writes what has its default value.
     /// - Returns: why it failed; `nil` if it did not.
-    func rewriteConfiguration(_ path: String) -> String? {
+    func rewriteConfiguration(_ path: String, writesDefaults: Bool = false) -> String? {
         do throws(SystemError) {
             let old =
                 File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
-            let new = ConfigRewrite.text(of: settings, replacing: old)
+            let new = ConfigRewrite.text(
+                of: settings, replacing: old, writesDefaults: writesDefaults)
             // A file that only its owner may read holds passwords: it stays that way.
             let permissions = File.permissions(path) ?? 0o644
             try File.writeAtomically(path, new, permissions: permissions)
