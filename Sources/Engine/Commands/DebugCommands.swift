@@ -129,19 +129,9 @@ extension DebugCommands {
         let idle = (call.keyspace.creationStamp &- entry.access) & 0xFF_FFFF
         let text =
             "Value at:0x\(String(address, radix: 16)) refcount:1"
-            + " encoding:\(encodingName(entry)) serializedlength:\(serializedLength(entry))"
+            + " encoding:\(entry.isString ? entry.stringEncodingName : "unknown") serializedlength:\(serializedLength(entry))"
             + " lru:\(entry.access) lru_seconds_idle:\(idle)"
         text.withByteView { call.reply.simple($0) }
-    }
-
-    /// As OBJECT ENCODING calls it.
-    private static func encodingName(_ entry: Entry) -> StaticString {
-        guard entry.isString else { return entry.type.name }
-        switch entry.stringEncoding {
-        case .inline: return entry.inlineString.count <= 44 ? "embstr" : "raw"
-        case .integer: return "int"
-        case .inlineRaw, .heap: return "raw"
-        }
     }
 
     /// What the value takes in an RDB file without compression.
@@ -194,7 +184,7 @@ extension DebugCommands {
         text += "[Expires HT]\n"
         text +=
             database.expiringCount == 0
-            ? "No stats available for empty dictionaries\n"
+            ? "Hash table 0 stats (main hash table):\nNo stats available for empty dictionaries\n"
             : " number of elements: \(database.expiringCount)\n"
                 + " index bytes: \(database.deadlineIndexBytes)\n"
                 + " next deadline: \(database.earliestDeadline ?? 0)\n"
@@ -285,8 +275,8 @@ extension DebugCommands {
         try name.withByteView { (bytes) throws(CommandError) in
             let key = database.key(bytes)
             guard database.entry(key) == nil else { return }
-            _ = try value.withByteView { (value) throws(CommandError) in
-                try database.setBytes(key, value, deadline: 0, encoding: .inline)
+            try value.withByteView { (value) throws(CommandError) in
+                _ = try database.setBytes(key, value, deadline: 0, encoding: .inline)
             }
         }
     }
@@ -322,13 +312,15 @@ extension DebugCommands {
             ["CLIENT-EVICTION", "    Print the memory of clients by size (maxmemory-clients)."],
             clientEviction),
         Verb(
+            "CONFIG-REWRITE-FORCE-ALL", 2...2,
+            [
+                "CONFIG-REWRITE-FORCE-ALL",
+                "    Rewrite the configuration file with all settings, defaults as well.",
+            ], rewriteConfiguration),
+        Verb(
             "DICT-RESIZING", 3...3,
             ["DICT-RESIZING <0|1>", "    Forbid or allow tables to grow and shrink."],
             tableResizing),
-        Verb(
-            "CONFIG-REWRITE-FORCE-ALL", 2...2,
-            ["CONFIG-REWRITE-FORCE-ALL", "    As CONFIG REWRITE, with the defaults spelled out."],
-            rewriteConfiguration),
         Verb(
             "PAUSE-CRON", 3...3,
             ["PAUSE-CRON <0|1>", "    Stop the periodic work, or let it go on."], pauseCron),
