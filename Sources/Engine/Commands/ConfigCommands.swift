@@ -62,10 +62,16 @@ enum ConfigCommands {
     // MARK: - CONFIG REWRITE
 
     static func rewrite(_ call: inout Call) throws(CommandError) {
-        guard call.server.settings.configFile != nil else {
+        try rewrite(&call, writesDefaults: false)
+    }
+
+    static func rewrite(_ call: inout Call, writesDefaults: Bool) throws(CommandError) {
+        guard let path = call.server.settings.configFile else {
             throw .text("ERR The server is running without a config file")
         }
-        if let reason = call.server.rewriteConfiguration() {
+        if let reason = call.server.rewriteConfiguration(
+            path, writesDefaults: writesDefaults)
+        {
             throw call.fail("ERR Rewriting config file: \(reason)")
         }
         call.reply.ok()

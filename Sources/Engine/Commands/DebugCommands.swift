@@ -388,13 +388,6 @@ extension DebugCommands {
         }
     }
 
-    private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
-        if let reason = call.server.rewriteConfiguration(writesDefaults: true) {
-            throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(reason)")
-        }
-        call.reply.ok()
-    }
-
     private static func tableResizing(_ call: inout Call) throws(CommandError) {
         call.server.setTableResizing(switchValue(&call))
         call.reply.ok()
@@ -447,6 +440,10 @@ extension DebugCommands {
     private static func skipChecksums(_ call: inout Call) throws(CommandError) {
         call.server.debug.skipsChecksums = switchValue(&call)
         call.reply.ok()
+    }
+
+    private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
+        try ConfigCommands.rewrite(&call, writesDefaults: true)
     }
 
     private static func sleep(_ call: inout Call) throws(CommandError) {

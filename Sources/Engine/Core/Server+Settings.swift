@@ -65,12 +65,9 @@ extension Server {
     ///
     /// Waits for the disk. A crash leaves the old file or the new one.
     ///
-    /// - Parameter writesDefaults: also what is as it would be without a line.
+    /// - Parameter writesDefaults: also writes what has its default value.
     /// - Returns: why it failed; `nil` if it did not.
-    func rewriteConfiguration(writesDefaults: Bool = false) -> String? {
-        guard let path = settings.configFile else {
-            return "The server is running without a config file"
-        }
+    func rewriteConfiguration(_ path: String, writesDefaults: Bool = false) -> String? {
         do throws(SystemError) {
             let old =
                 File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
