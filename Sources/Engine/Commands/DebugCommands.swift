@@ -1,8 +1,8 @@
 import Reactor
 
-/// DEBUG: what tests need to see and to switch. Nothing here is for production.
+/// DEBUG: what tests need to see and to switch.
 ///
-/// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
+/// Nothing here is for production. /// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
 /// the help it is explained by.
 enum DebugCommands {
     static var table: [Command] {
