@@ -2,9 +2,16 @@
 enum StandardCommands {
     static var all: [Command] {
         [
-            StringCommands.table, GenericCommands.table, ScanCommands.table,
-            ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
-            ServerCommands.table, MemoryCommands.table, DebugCommands.table,
+            StringCommands.table,
+            GenericCommands.table,
+            ScanCommands.table,
+            ConnectionCommands.table,
+            ClientCommands.table,
+            CommandCommands.table,
+            ConfigCommands.table,
+            ServerCommands.table,
+            MemoryCommands.table,
+            DebugCommands.table,
             ShutdownCommands.table,
         ].flatMap { $0 }
     }
