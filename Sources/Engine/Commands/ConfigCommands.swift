@@ -1,5 +1,3 @@
-import Reactor
-
 /// CONFIG: reading and changing settings while the server runs.
 enum ConfigCommands {
     static var table: [Command] {
@@ -64,17 +62,12 @@ enum ConfigCommands {
     // MARK: - CONFIG REWRITE
 
     static func rewrite(_ call: inout Call) throws(CommandError) {
-        let server = call.server
-        guard server.settings.configFile != nil else {
+        guard let path = call.server.settings.configFile else {
             throw .text("ERR The server is running without a config file")
         }
-        do throws(SystemError) {
-            try server.rewriteConfiguration()
-        } catch {
-            server.log.warning("CONFIG REWRITE failed: \(error.message)")
-            throw call.fail("ERR Rewriting config file: \(error.message)")
+        if let reason = call.server.rewriteConfiguration(path) {
+            throw call.fail("ERR Rewriting config file: \(reason)")
         }
-        server.log.notice("CONFIG REWRITE executed with success.")
         call.reply.ok()
     }
 

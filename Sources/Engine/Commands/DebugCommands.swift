@@ -1,9 +1,7 @@
-import Reactor
-
 /// DEBUG: what tests need to see and to switch.
 ///
-/// Nothing here is for production. /// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
-/// the help it is explained by.
+/// Nothing here is for production. It is one row of the command table, as in Redis; its subcommands
+/// are the rows of `verbs`, each with the help it is explained by.
 enum DebugCommands {
     static var table: [Command] {
         [
@@ -391,10 +389,11 @@ extension DebugCommands {
     }
 
     private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
-        do throws(SystemError) {
-            try call.server.rewriteConfiguration(writesDefaults: true)
-        } catch {
-            throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(error.message)")
+        guard let path = call.server.settings.configFile else {
+            throw .text("ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address")
+        }
+        if let reason = call.server.rewriteConfiguration(path, writesDefaults: true) {
+            throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(reason)")
         }
         call.reply.ok()
     }

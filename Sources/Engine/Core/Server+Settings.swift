@@ -3,7 +3,9 @@ import Reactor
 
 /// What follows from settings: once at the start, and again whenever CONFIG SET changes them.
 extension Server {
-    /// Takes over all that is merely derived from settings. Cheap, and cannot fail.
+    /// Takes over all that is merely derived from settings.
+    ///
+    /// Cheap, and cannot fail.
     func followSettings() {
         log.follow(settings)
         keyspace.limits.longestString = settings.maxBulkBytes
@@ -40,24 +42,6 @@ extension Server {
         }
     }
 
-    /// Writes the settings to the configuration file: the old file, comments and all, with the new
-    /// values. Waits for the disk. There must be a file.
-    ///
-    /// - Parameter writesDefaults: also what is as it would be without a line.
-    func rewriteConfiguration(writesDefaults: Bool = false) throws(SystemError) {
-        guard let path = settings.configFile else {
-            throw SystemError("rewrite", code: EFAULT)
-        }
-        let old = File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
-        let new = ConfigRewrite.text(
-            of: settings, replacing: old, writesDefaults: writesDefaults)
-        // A file that only its owner may read holds passwords: it stays that way.
-        try File.writeAtomically(path, new, permissions: File.permissions(path) ?? 0o644)
-    }
-
-    /// No configuration is larger than this.
-    private static let mostConfigBytes = 64 << 20
-
     /// Does what a changed setting asks for.
     ///
     /// - Parameter name: the directive, where several have the same effect.
@@ -76,6 +60,32 @@ extension Server {
         default: break  // Read anew each time, or of a feature that does not exist yet.
         }
     }
+
+    /// Writes the settings in force into the configuration file, comments and order kept.
+    ///
+    /// Waits for the disk. A crash leaves the old file or the new one.
+    ///
+    /// - Parameter writesDefaults: also what is as it would be without a line.
+    /// - Returns: why it failed; `nil` if it did not.
+    func rewriteConfiguration(_ path: String, writesDefaults: Bool = false) -> String? {
+        do throws(SystemError) {
+            let old =
+                File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
+            let new = ConfigRewrite.text(
+                of: settings, replacing: old, writesDefaults: writesDefaults)
+            // A file that only its owner may read holds passwords: it stays that way.
+            let permissions = File.permissions(path) ?? 0o644
+            try File.writeAtomically(path, new, permissions: permissions)
+        } catch {
+            log.warning("CONFIG REWRITE failed: \(error.message)")
+            return error.message
+        }
+        log.notice("CONFIG REWRITE executed with success.")
+        return nil
+    }
+
+    /// No configuration is larger than this.
+    private static let mostConfigBytes = 64 << 20
 
     // MARK: - Network
 
