@@ -62,10 +62,10 @@ enum ConfigCommands {
     // MARK: - CONFIG REWRITE
 
     static func rewrite(_ call: inout Call) throws(CommandError) {
-        guard let path = call.server.settings.configFile else {
+        guard call.server.settings.configFile != nil else {
             throw .text("ERR The server is running without a config file")
         }
-        if let reason = call.server.rewriteConfiguration(path) {
+        if let reason = call.server.rewriteConfiguration() {
             throw call.fail("ERR Rewriting config file: \(reason)")
         }
         call.reply.ok()

@@ -389,10 +389,7 @@ extension DebugCommands {
     }
 
     private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
-        guard let path = call.server.settings.configFile else {
-            throw .text("ERR CONFIG-REWRITE-FORCE-ALL failed: Bad address")
-        }
-        if let reason = call.server.rewriteConfiguration(path, writesDefaults: true) {
+        if let reason = call.server.rewriteConfiguration(writesDefaults: true) {
             throw call.fail("ERR CONFIG-REWRITE-FORCE-ALL failed: \(reason)")
         }
         call.reply.ok()

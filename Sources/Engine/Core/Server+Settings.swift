@@ -67,7 +67,10 @@ extension Server {
     ///
     /// - Parameter writesDefaults: also what is as it would be without a line.
     /// - Returns: why it failed; `nil` if it did not.
-    func rewriteConfiguration(_ path: String, writesDefaults: Bool = false) -> String? {
+    func rewriteConfiguration(writesDefaults: Bool = false) -> String? {
+        guard let path = settings.configFile else {
+            return "The server is running without a config file"
+        }
         do throws(SystemError) {
             let old =
                 File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
