@@ -1,7 +1,7 @@
-/// DEBUG: what tests need to see and to switch. Nothing here is for production.
+/// DEBUG: what tests need to see and to switch.
 ///
-/// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
-/// the help it is explained by.
+/// Nothing here is for production. It is one row of the command table, as in Redis; its subcommands
+/// are the rows of `verbs`, each with the help it is explained by.
 enum DebugCommands {
     static var table: [Command] {
         [

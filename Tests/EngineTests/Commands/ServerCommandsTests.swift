@@ -96,7 +96,7 @@ import Testing
         #expect(server.run("DBSIZE") == 0)
         #expect(server.run("GET", "a") == nil)
         #expect(server.server.keyspace[0].expiringCount == 0)
-        #expect(server.server.keyspace.earliestDeadline == .max)
+        #expect(server.server.keyspace[0].earliestDeadline == nil)
     }
 
     @Test func flushingTakesOneOption() {

@@ -35,7 +35,7 @@ import Testing
         histogram.record(.max)
         #expect(histogram.percentile(50) == 0)
         #expect(histogram.longest == .max)
-        #expect(histogram.percentile(100) >= 1 << 36)
+        #expect(histogram.percentile(100) == .max)
         histogram.reset()
         #expect(histogram.count == 0)
         #expect(histogram.percentile(100) == 0)
