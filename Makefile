@@ -43,7 +43,8 @@ release: ## optimised build of the server, with the Swift runtime inside
 run: release ## build and start the server on port 6379; ARGS="--port 7000" adds options
 	exec $(release) $(ARGS)
 
-test: deps ## every test: unit, in-process, integration with a real server, tidy
+test: deps ## every test: unit, in-process, integration with a real server, tidy, the unit file
+	@Scripts/verify-unit
 	APUS_BINARY="$(debug_binary)" $(swift_test) $(TESTFLAGS)
 
 unit: ## tests without a server process
@@ -70,6 +71,7 @@ asan: ## the engine's tests under the address sanitizer
 	$(SWIFT) test --scratch-path $(SCRATCH)/asan --sanitize=address --filter EngineTests $(TESTFLAGS)
 
 hotpath: release ## count retains, allocations and generic calls in the hot symbols
+	@Scripts/deps hotpath
 	Scripts/hotpath "$(release_binary)"
 
 bench: release ## throughput and CPU per request against redis-server and the peers

@@ -134,6 +134,7 @@ enum { maximum_frames = 100, crash_stack_bytes = 64 * 1024 };
 static char crash_log_path[PATH_MAX];
 static char crash_version[128];
 static char crash_stack[crash_stack_bytes];
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
 
 static void put(int fd, const char *text) {
     size_t left = strlen(text);
@@ -235,6 +236,16 @@ void apus_install_crash_handlers(const char *log_path, const char *version) {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
     action.sa_sigaction = report_crash;
     sigemptyset(&action.sa_mask);
-    const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
-    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &action, NULL);
+    // Whoever started us may have blocked them, and a blocked one kills without its handler.
+    sigset_t unblocked;
+    sigemptyset(&unblocked);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+        sigaction(fatal[i], &action, NULL);
+        sigaddset(&unblocked, fatal[i]);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
+}
+
+void apus_remove_crash_handlers(void) {
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
 }

@@ -238,6 +238,9 @@ extension File {
         try syncFolder(of: path)
     }
 
+    /// Removes a file whose name need not be gone after a power cut; fine if there is none.
+    public static func removeIfPresent(_ path: String) { unlink(path) }
+
     /// Brings the names in the folder that holds `path` to the disk.
     public static func syncFolder(of path: String) throws(SystemError) {
         let folder = try File(Self.folder(of: path), .read)
@@ -252,6 +255,13 @@ extension File {
 
     /// Whether anything has this name; a dangling link does not count.
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// The permission bits of a file; nil if it cannot be looked at.
+    public static func permissions(_ path: String) -> UInt16? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return UInt16(truncatingIfNeeded: status.st_mode & 0o7777)
+    }
 
     public static func isFolder(_ path: String) -> Bool {
         var status = stat()

@@ -210,6 +210,9 @@ extension Process {
         apus_install_crash_handlers(logPath, version)
     }
 
+    /// Fatal signals kill the process without a report again.
+    public static func removeCrashHandlers() { apus_remove_crash_handlers() }
+
     /// Writes the calling thread's stack, a frame a line, for a watchdog.
     public static func logBacktrace(to descriptor: Int32) { apus_log_backtrace(descriptor) }
 }

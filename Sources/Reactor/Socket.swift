@@ -274,6 +274,22 @@ extension Socket {
         try start(SocketAddress(unixPath: path), from: nil).release()
     }
 
+    /// Sends one datagram to a path; a leading "@" is an abstract name.
+    ///
+    /// A message nobody takes is lost, silently.
+    public static func sendDatagram(_ bytes: [UInt8], toUnixPath path: String) {
+        guard let address = try? SocketAddress(unixPath: path, allowsAbstract: true),
+            let socket = try? FileDescriptor(owning: retrying("socket") { apus_datagram_socket() })
+        else { return }
+        _ = bytes.withUnsafeBytes { buffer in
+            address.pass { name, length in
+                Int32(
+                    clamping: sendto(
+                        socket.number, buffer.baseAddress, buffer.count, sendFlags, name, length))
+            }
+        }
+    }
+
     /// How a connection that was begun turned out; nil if it stands.
     ///
     /// Asking clears the error.

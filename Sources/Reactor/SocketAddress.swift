@@ -16,8 +16,10 @@ struct SocketAddress {
         }
     }
 
+    /// - Parameter path: a leading "@" stands for the zero byte of an abstract name where
+    ///   `allowsAbstract`.
     /// - Throws: ENAMETOOLONG if the path does not fit, with its terminator, into 108 bytes.
-    init(unixPath path: String) throws(SystemError) {
+    init(unixPath path: String, allowsAbstract: Bool = false) throws(SystemError) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -26,6 +28,11 @@ struct SocketAddress {
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        if allowsAbstract && bytes[0] == UInt8(ascii: "@") {
+            // Here every byte counts, so the name must end where its length says.
+            address.sun_path.0 = 0
+            length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+        }
         withUnsafeMutableBytes(of: &storage) { target in
             withUnsafeBytes(of: address) { target.copyMemory(from: $0) }
         }

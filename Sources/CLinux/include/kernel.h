@@ -61,6 +61,9 @@ static inline int apus_signalfd(const sigset_t *signals) {
 static inline int apus_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
+static inline int apus_datagram_socket(void) {
+    return socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 static inline int apus_socket_pair(int ends[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
 }
@@ -111,6 +114,8 @@ void apus_write_system_log(int level, const char *message);
 /// same signal. The report is appended to the file, or goes to stdout where `log_path` is NULL.
 /// `version` opens its first sentence. Both are copied; call it again to change them.
 void apus_install_crash_handlers(const char *log_path, const char *version);
+/// Fatal signals kill the process without a report again.
+void apus_remove_crash_handlers(void);
 /// Writes the calling thread's stack to `fd`, a frame a line as module+offset. Async-signal-safe
 /// once the crash handlers are installed.
 void apus_log_backtrace(int fd);

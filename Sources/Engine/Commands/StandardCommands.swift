@@ -1,7 +1,18 @@
 /// The list of all groups: what the server can do.
 enum StandardCommands {
     static var all: [Command] {
-        StringCommands.table + ConnectionCommands.table + ClientCommands.table
-            + CommandCommands.table
+        [
+            StringCommands.table,
+            GenericCommands.table,
+            ScanCommands.table,
+            ConnectionCommands.table,
+            ClientCommands.table,
+            CommandCommands.table,
+            ConfigCommands.table,
+            ServerCommands.table,
+            MemoryCommands.table,
+            DebugCommands.table,
+            ShutdownCommands.table,
+        ].flatMap { $0 }
     }
 }

@@ -442,7 +442,8 @@ extension SpecialSetting {
         parse: { (settings, arguments, _) throws(SettingProblem) in
             guard arguments.count == 1 else { throw .argumentCount }
             // The peers' words: their suites recognise them, and skip what needs it.
-            guard try !SettingText.flag(arguments[0]) else {
+            let isOn = try SettingText.flag(arguments[0])
+            guard !isOn else {
                 throw SettingProblem(
                     "Active defragmentation cannot be enabled: it requires a Redis server compiled "
                         + "with a modified Jemalloc like the one shipped by default with the Redis "

@@ -98,7 +98,9 @@ enum SettingTable {
             pattern.withByteView { view in
                 let glob = GlobPattern(view, ignoringCase: true)
                 if glob.isLiteral {
-                    guard let row = row(named: pattern), seen.insert(pattern).inserted else {
+                    guard let row = row(named: pattern),
+                        seen.insert(SettingText.lowercased(pattern.utf8)).inserted
+                    else {
                         return
                     }
                     found.append((pattern, row.kind.format(settings)))
@@ -561,7 +563,7 @@ enum SettingTable {
     private static let tlsRows: [Setting] = [
         Setting("tls-port", .integer(\.tlsPort, .port), effect: .tls),
         Setting("tls-cluster", .flag(\.tlsCluster), effect: .tls),
-        Setting("tls-replication", .flag(\.tlsReplication)),
+        Setting("tls-replication", .flag(\.tlsReplication), effect: .tls),
         Setting("tls-auth-clients", .choice(\.tlsClientAuthentication)),
         Setting("tls-cert-file", .optionalText(\.tlsCertificateFile), [.volatile], effect: .tls),
         Setting("tls-key-file", .optionalText(\.tlsKeyFile), [.volatile], effect: .tls),

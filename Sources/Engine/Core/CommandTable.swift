@@ -23,6 +23,8 @@ final class CommandTable {
         /// Numbers of the subcommands, in documented order.
         var subcommands: [Int32]
         let handler: Command.Handler
+
+        func accepts(_ count: Int) -> Bool { count >= leastArguments && count <= mostArguments }
     }
 
     private(set) var rows: [Row] = []
@@ -89,7 +91,9 @@ final class CommandTable {
                 handler: command.handler))
         index.append(
             CommandIndex.Row(
-                handler: command.handler, leastArguments: least, mostArguments: most,
+                handler: command.handler, leastArguments: least,
+                // A protected command takes the long way, which looks at the configuration.
+                mostArguments: flags.contains(.protected) ? -1 : most,
                 flags: flags, firstKey: Int32(keys.first), lastKey: Int32(keys.last),
                 keyStep: Int32(keys.step), isContainer: !command.subcommands.isEmpty))
         return number

@@ -36,9 +36,9 @@ extension Server {
         let room = recent > 0 ? max(recent, Self.leastInputRoom) : 0
         let arguments = argumentBytes + (connection.large?.argumentBytes ?? 0)
         let unsent = connection.reply.count
-        let atOnce = min(unsent, ReplyWriter.standardCapacity)
+        let atOnce = min(unsent, ReplyBlock.standardCapacity)
         let blocks =
-            (unsent - atOnce + ReplyWriter.standardCapacity - 1) / ReplyWriter.standardCapacity
+            (unsent - atOnce + ReplyBlock.standardCapacity - 1) / ReplyBlock.standardCapacity
         let memory = blocks > 0 ? connection.outputMemory : 0
         return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments) multi-mem=0"
             + " rbs=\(max(connection.reply.capacity, 1024)) rbp=\(connection.replyPeak)"

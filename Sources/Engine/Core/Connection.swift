@@ -106,8 +106,13 @@ final class Connection {
     var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
     var outputMemory: Int { reply.capacity }
 
-    /// What the object and its strings take, about.
-    static let ownBytes = 560
+    /// Whether the client runs on this machine, as far as that can be known.
+    var isLocal: Bool {
+        !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
+    }
+
+    /// What the object, its strings and its place take: measured with 9000 connections.
+    static let ownBytes = 464
 }
 
 /// The one face through which a connection's bytes are read and written: plain sockets today; TLS
@@ -122,6 +127,22 @@ struct Transport {
 
     func receive(into memory: UnsafeMutableRawBufferPointer) -> Transfer {
         Socket.receive(descriptor, into: memory)
+    }
+
+    /// Receives at most `limit` bytes behind those of `buffer`.
+    func receive(into buffer: inout ByteBuffer, atMost limit: Int) -> Transfer {
+        let lent = buffer.writable(minimum: min(limit, 4096))
+        let transfer = receive(into: UnsafeMutableRawBufferPointer(rebasing: lent.prefix(limit)))
+        if case .bytes(let count) = transfer { buffer.commit(count) }
+        return transfer
+    }
+
+    /// Receives where the request's next bytes belong; nil when there is no memory for them.
+    func receive(into request: LargeRequest) -> Transfer? {
+        guard let lent = request.writable() else { return nil }
+        let transfer = receive(into: lent)
+        if case .bytes(let count) = transfer { request.commit(count) }
+        return transfer
     }
 
     func send(_ bytes: ByteView) -> Transfer {

@@ -60,10 +60,16 @@ extension Server {
 
     // MARK: - Refusals
 
-    /// No such command, no such subcommand, or the wrong number of arguments; and the one container
-    /// that also stands alone (COMMAND), which is no reason to refuse.
+    /// No such command, no such subcommand, or the wrong number of arguments. Two kinds come here
+    /// without being refused: the one container that also stands alone (COMMAND), and protected
+    /// commands, for which the index accepts no number of arguments.
     @inline(never)
     private func reject(_ call: inout Call, _ number: Int32) {
+        if number >= 0 && commands[number].accepts(call.arguments.count)
+            && commands.index.flags(number).contains(.protected)
+        {
+            return executeProtected(&call, number)
+        }
         if isCrossProtocolAttack(call.arguments[0]) {
             log.warning(
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
@@ -92,6 +98,27 @@ extension Server {
             statistics.countRejected(number)
         }
         finishRefusal(&call, before)
+    }
+
+    /// A command that may take over the machine: only if the configuration allows it.
+    private func executeProtected(_ call: inout Call, _ number: Int32) {
+        let isDebug = commands[number].fullName == "debug"
+        let access = isDebug ? settings.debugCommandAccess : settings.moduleCommandAccess
+        guard allows(access, for: call.connection) else {
+            let name = isDebug ? "DEBUG" : "MODULE"
+            let option = isDebug ? "enable-debug-command" : "enable-module-command"
+            let before = call.reply.count
+            call.reply.error(
+                "ERR \(name) command not allowed. If the \(option) option is set to \"local\", "
+                    + "you can run it from a local connection, otherwise you need to set this "
+                    + "option in the configuration file, and then restart the server.")
+            statistics.countRejected(number)
+            return finishRefusal(&call, before)
+        }
+        if gate.rawValue | call.connection.gate.rawValue != 0 {
+            guard passesGates(&call, number) else { return }
+        }
+        run(&call, number)
     }
 
     private func isCrossProtocolAttack(_ name: ByteView) -> Bool {
@@ -131,6 +158,7 @@ extension Server {
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         let flags = commands.index.flags(number)
+        if gate.contains(.stopping) { return false }
         let before = call.reply.count
         if let refusal = refusal(call, number, flags) {
             call.reply.error(refusal)

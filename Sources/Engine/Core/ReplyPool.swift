@@ -1,36 +1,48 @@
-import CLinux
-
 /// Reply blocks that are lent while there is something to send.
 ///
 /// Used last, lent first: warm memory.
 final class ReplyPool {
-    private var blocks: [UnsafeMutableRawPointer] = []
+    private var blocks: ContiguousArray<ReplyBlock> = []
     /// As many as one turn of a busy server uses; the rest goes back to the system.
     private static let most = 512
+    /// The fewest that lay ready since the last `shrink`: nobody needed them.
+    private var leastIdle = 0
 
     deinit {
-        for block in blocks { apus_heap_free(block) }
+        for block in blocks { block.free() }
     }
 
     /// Gives `reply` a block of the standard size if it has none.
     @inline(__always)
     func lend(to reply: inout ReplyWriter) {
         if reply.hasBlock { return }
-        let block = blocks.popLast() ?? apus_heap_allocate(ReplyWriter.standardCapacity)
-        guard let block else { return }
-        reply.adoptBlock(block, capacity: ReplyWriter.standardCapacity)
+        reply.adopt(blocks.popLast() ?? ReplyBlock.standard())
+        if blocks.count < leastIdle { leastIdle = blocks.count }
     }
 
     /// Takes the block of an empty `reply` back.
     func takeBack(from reply: inout ReplyWriter) {
-        guard let (block, capacity) = reply.takeBlock() else { return }
-        if capacity == ReplyWriter.standardCapacity && blocks.count < Self.most {
+        guard let block = reply.takeBlock() else { return }
+        if block.capacity == ReplyBlock.standardCapacity && blocks.count < Self.most {
             blocks.append(block)
         } else {
-            apus_heap_free(block)
+            block.free()
         }
     }
 
+    /// Frees what was not needed since the last call; once in a while.
+    func shrink() {
+        for _ in 0..<leastIdle { blocks.popLast()?.free() }
+        leastIdle = blocks.count
+    }
+
+    /// Frees the blocks lying ready.
+    func purge() {
+        for block in blocks { block.free() }
+        blocks = []
+        leastIdle = 0
+    }
+
     /// Bytes lying ready.
-    var idleBytes: Int { blocks.count * ReplyWriter.standardCapacity }
+    var idleBytes: Int { blocks.count * ReplyBlock.standardCapacity }
 }

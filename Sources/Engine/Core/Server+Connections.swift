@@ -15,7 +15,7 @@ extension Server {
             case .accepted(let descriptor): admit(descriptor, isUnix: listener.isUnix)
             case .wouldBlock: return
             case .outOfDescriptors:
-                log.warning("Error accepting a client connection: Too many open files")
+                warnOfDescriptors()
                 network.pauseAccepting()
                 timers.add(
                     at: clock.monotonicMilliseconds + 100, payload: .resumeAccepting)
@@ -25,6 +25,14 @@ extension Server {
                 return
             }
         }
+    }
+
+    /// At most once a second: the peers stay in the queue, and are tried again and again.
+    private func warnOfDescriptors() {
+        let now = clock.monotonicMilliseconds
+        guard now - sampling.descriptorWarning >= 1000 else { return }
+        sampling.descriptorWarning = now
+        log.warning("Error accepting a client connection: Too many open files")
     }
 
     /// Takes a fresh socket in, or turns it away with a word.
@@ -68,10 +76,9 @@ extension Server {
     }
 
     private func turnAway(_ descriptor: Int32, _ text: StaticString) {
-        let bytes = ByteView(text)
-        _ = Socket.send(
-            descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
-        FileDescriptor.close(descriptor)
+        var transport = Transport(descriptor: descriptor)
+        _ = transport.send(ByteView(text))
+        transport.close()
     }
 
     private static let protectedModeText: StaticString =

@@ -6,16 +6,18 @@ extension Server {
     func run() throws(SystemError) {
         guard let network else { preconditionFailure("a server without sockets has no loop") }
         timers.add(at: clock.monotonicMilliseconds + cronPeriod, payload: .cron)
+        reportToService()
         while !lifecycle.shouldStop {
             beforeSleep()
             let ready = try network.poller.wait(milliseconds: waitingTime)
-            let start = clock.monotonicNanoseconds
             refreshTime()
+            let start = clock.monotonicNanoseconds
+            let commandsBefore = statistics.commandsTotal
             for index in 0..<ready { dispatch(network.poller.event(at: index)) }
             serveSlots()
             serveResumed()
             runTimers()
-            noteCycle(since: start)
+            noteCycle(since: start, commandsBefore)
         }
         beforeSleep()
     }
@@ -97,36 +99,26 @@ extension Server {
         case .endPause:
             pause.timer = nil
             endPause()
+        case .service: reportToService()
         }
     }
 
-    private func noteCycle(since start: UInt64) {
+    /// A loop that is stuck reports nothing, and the service manager restarts it.
+    private func reportToService() {
+        guard let period = lifecycle.service.watchdogPeriod else { return }
+        lifecycle.service.tellAlive()
+        timers.add(at: clock.monotonicMilliseconds + period / 2, payload: .service)
+    }
+
+    private func noteCycle(since start: UInt64, _ commandsBefore: Int) {
+        let elapsed = Int(truncatingIfNeeded: (Clock.monotonicNanoseconds() &- start) / 1000)
         statistics.loopCycles &+= 1
-        statistics.loopMicroseconds &+=
-            Int((Clock.monotonicNanoseconds() &- start) / 1000)
-    }
-
-    // MARK: - Signals
-
-    private func handleSignals() {
-        while let event = network?.signals?.next() {
-            switch event.number {
-            case 2, 15: requestStop(event.number == 2 ? "SIGINT" : "SIGTERM")
-            default: break
-            }
+        statistics.loopMicroseconds &+= elapsed
+        if elapsed > statistics.longestLoopMicroseconds {
+            statistics.longestLoopMicroseconds = elapsed
         }
-    }
-
-    private func requestStop(_ name: String) {
-        if lifecycle.stopRequested {
-            log.warning("You insist... exiting now.")
-            lifecycle.exitStatus = 1
-            lifecycle.shouldStop = true
-            return
-        }
-        log.warning("Received \(name) scheduling shutdown...")
-        lifecycle.stopRequested = true
-        lifecycle.shouldStop = true
+        let commands = statistics.commandsTotal &- commandsBefore
+        if commands > statistics.mostCommandsInLoop { statistics.mostCommandsInLoop = commands }
     }
 
     private func backgroundReported() {

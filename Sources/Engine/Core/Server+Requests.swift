@@ -69,14 +69,9 @@ extension Server {
             updateInterest(connection)
             return
         }
-        let target = connection.pending.writable(minimum: min(room, 4096))
-        let lent = UnsafeMutableRawBufferPointer(
-            rebasing: target.prefix(min(room, target.count)))
         statistics.reads &+= 1
-        switch connection.transport.receive(into: lent) {
-        case .bytes(let count):
-            connection.pending.commit(count)
-            noteInput(connection, count)
+        switch connection.transport.receive(into: &connection.pending, atMost: room) {
+        case .bytes(let count): noteInput(connection, count)
         case .wouldBlock: break
         case .closed: close(connection, "Client closed connection")
         case .failed(let error): close(connection, "Reading from client: \(error.message)")
@@ -88,14 +83,10 @@ extension Server {
     /// Reads more of a request that is collected piece by piece.
     private func receiveLarge(_ connection: Connection) {
         guard let large = connection.large else { return }
-        guard let memory = large.writable() else {
-            return failProtocol(connection, text: "ERR out of memory for the request")
-        }
         statistics.reads &+= 1
-        switch connection.transport.receive(into: memory) {
-        case .bytes(let count):
-            large.commit(count)
-            noteInput(connection, count)
+        switch connection.transport.receive(into: large) {
+        case nil: return failProtocol(connection, text: "ERR out of memory for the request")
+        case .bytes(let count): noteInput(connection, count)
         case .wouldBlock: return
         case .closed: return close(connection, "Client closed connection")
         case .failed(let error):

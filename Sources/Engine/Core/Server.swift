@@ -46,6 +46,8 @@ final class Server {
         static let paused = Gate(rawValue: 1 << 1)
         static let memoryLimit = Gate(rawValue: 1 << 2)
         static let monitors = Gate(rawValue: 1 << 3)
+        /// About to end: nothing is executed any more.
+        static let stopping = Gate(rawValue: 1 << 16)
     }
 
     init(
@@ -60,21 +62,24 @@ final class Server {
             commands,
             renaming: settings.renamedCommands.map { ($0.name, $0.newName) })
         statistics = Statistics(commandCount: self.commands.count)
-        statistics.tracksLatency = settings.latencyTracking
         random = SystemRandomNumberGenerator()
         keyspace = Keyspace.create(
             databaseCount: settings.databaseCount,
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
-        keyspace.limits.longestString = settings.maxBulkBytes
         lifecycle.startedAt = clock.wallMilliseconds
-        lifecycle.runID = Process.randomBytes(20).map { Self.hex($0) }.joined()
+        lifecycle.runID = Self.randomIdentifier()
+        lifecycle.replicationID = Self.randomIdentifier()
+        followSettings()
         refreshTime()
         lifecycle.startupMemory = usedMemory
     }
 
-    private static func hex(_ byte: UInt8) -> String {
-        let text = String(byte, radix: 16)
-        return byte < 16 ? "0" + text : text
+    /// Forty random hexadecimal digits.
+    static func randomIdentifier() -> String {
+        Process.randomBytes(20).map { byte in
+            let text = String(byte, radix: 16)
+            return byte < 16 ? "0" + text : text
+        }.joined()
     }
 
     /// Takes over what the clock says; once a turn, and after a command that took long.
@@ -91,7 +96,7 @@ final class Server {
     }
 
     /// What the program holds besides, measured once: tables of commands and settings, runtime.
-    static let fixedBytes = 640 * 1024
+    static let fixedBytes = 352 * 1024
 }
 
 /// What a timer of the loop is for.
@@ -101,12 +106,16 @@ enum ServerTimer {
     case freeBuried
     case resumeAccepting
     case endPause
+    /// The sign of life for the service manager.
+    case service
 }
 
 /// Since when, under which id, and whether it is about to end.
 struct Lifecycle {
     var startedAt: Int64 = 0
     var runID = ""
+    /// What the history of changes is called in replication.
+    var replicationID = ""
     var startupMemory = 0
     var executable = ""
     var arguments: [String] = []
@@ -115,6 +124,8 @@ struct Lifecycle {
     var stopRequested = false
     var exitStatus: Int32 = 0
     var lastSave: Int64 = 0
+    var service = ServiceManager()
+    var outOfMemoryScore = OutOfMemoryScore()
 }
 
 /// CLIENT PAUSE.
@@ -141,6 +152,12 @@ struct DebugSwitches {
     /// DEBUG REPLYBUFFER PEAK-RESET-TIME, in milliseconds.
     var replyPeakResetMilliseconds: Int64 = 5000
     var replyBufferResizing = true
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    var skipsChecksums = false
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    var allowsAllInScripts = false
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: a longer list element gets a node of its own; 0: the default.
+    var packedThresholdBytes: UInt64 = 0
 }
 
 /// The clocks as the loop sees them: read once a turn; or set by hand, in a test.

@@ -90,6 +90,12 @@ struct Database {
     /// Keys, including those expired and not yet met.
     var count: Int { table.count }
     var expiringCount: Int { state.pointee.expiringCount }
+    /// Bytes of the index of deadlines.
+    var deadlineIndexBytes: Int { deadlines.memoryBytes }
+    /// Every byte that `entry` takes, but for its places in table and index; O(1) for strings.
+    func memoryBytes(of entry: Entry) -> Int {
+        arena.blockBytes(for: entry.bytes) + entry.heapBytes
+    }
 
     // MARK: - Finding
 
@@ -108,6 +114,12 @@ struct Database {
         return entry
     }
 
+    /// The entry at `key` even if its time is over; nothing is removed. For DEBUG and MEMORY.
+    func entryDueOrNot(_ key: Key) -> Entry? {
+        let handle = table.find(key.bytes, hash: key.hash)
+        return handle.isNone ? nil : Entry(handle, arena)
+    }
+
     /// As `entry`, and counts the hit or miss and marks the access: what a reading command uses.
     @inline(__always)
     func read(_ key: Key) -> Entry? {
@@ -117,6 +129,26 @@ struct Database {
         }
         keyspace.counters.hits &+= 1
         entry.touch(keyspace.accessStamp)
+        return entry
+    }
+
+    /// As `read`, but leaves no mark of the access: what TTL, TYPE and EXISTS use.
+    func readUnmarked(_ key: Key) -> Entry? {
+        guard let entry = entry(key) else {
+            missed(key)
+            return nil
+        }
+        keyspace.counters.hits &+= 1
+        return entry
+    }
+
+    /// As `readUnmarked`, but a miss is nobody's news: what OBJECT uses.
+    func examine(_ key: Key) -> Entry? {
+        guard let entry = entry(key) else {
+            keyspace.counters.misses &+= 1
+            return nil
+        }
+        keyspace.counters.hits &+= 1
         return entry
     }
 
@@ -149,8 +181,9 @@ struct Database {
 
     /// An entry for `key` with a value area for what is told; whatever was there before is freed.
     ///
-    /// The caller writes the value next; the deadline stands behind it already. `deadline` 0 means none. An old block of the right size is
-    /// used again, so that overwriting a value of about the same length allocates nothing.
+    /// The caller writes the value next; the deadline stands behind it already. `deadline` 0 means
+    /// none. An old block of the right size is used again, so that overwriting a value of about the
+    /// same length allocates nothing. A key whose time is over expires first.
     @inline(__always)
     func place(
         _ key: Key, type: ValueType, encoding: UInt8, valueBytes: Int, deadline: Int64
@@ -163,6 +196,9 @@ struct Database {
             return insert(key, type, encoding, inlineLength, bytes, deadline)
         }
         let old = Entry(table.handle(at: position), arena)
+        if old.hasDeadline && expiresFirst(old, key) {
+            return insert(key, type, encoding, inlineLength, bytes, deadline)
+        }
         if old.isString && old.stringEncoding != .heap
             && Arena.blockBytes(for: old.bytes) == Arena.blockBytes(for: bytes)
         {
@@ -315,6 +351,8 @@ struct Database {
     private func forgetDeadline(_ entry: Entry) {
         state.pointee.expiringCount &-= 1
         state.pointee.deadlineSum -= Double(entry.deadline ?? 0)
+        // What rounding left of very distant deadlines ends here.
+        if state.pointee.expiringCount == 0 { state.pointee.deadlineSum = 0 }
     }
 
     @inline(never)
@@ -333,7 +371,8 @@ struct Database {
     /// The mean time to live of the keys that have one, in milliseconds.
     var averageTimeToLive: Int64 {
         guard expiringCount > 0 else { return 0 }
-        return max(0, Int64(state.pointee.deadlineSum / Double(expiringCount)) - keyspace.now)
+        let mean = min(state.pointee.deadlineSum / Double(expiringCount), 9e18)
+        return max(0, Int64(mean) - keyspace.now)
     }
 
     /// A group was split: both halves may hold its earliest deadline; a visit will tell.
@@ -372,9 +411,15 @@ struct Database {
         return true
     }
 
+    /// Removes an expired `entry` that is about to be overwritten; one that is only hidden stays.
+    @inline(never)
+    private func expiresFirst(_ entry: Entry, _ key: Key) -> Bool {
+        guard keyspace.expiryPolicy == .remove else { return false }
+        return removeIfExpired(entry, key)
+    }
+
     private func expire(_ entry: Entry, _ key: Key) {
         keyspace.counters.expired &+= 1
-        keyspace.counters.changes &+= 1
         if !keyspace.interest.isEmpty { keyspace.record(key.bytes, .expired, in: self) }
         remove(entry, key)
     }
@@ -418,7 +463,13 @@ struct Database {
         deadlines.removeAll()
         old.context = KeyPolicy.Context(arena: arena, hasher: keyspace.hasher, database: nil)
         keyspace.bury(table: old)
-        if !lazily { _ = keyspace.freeBuried(entries: .max) }
+        state.pointee.table.isResizingAllowed = old.isResizingAllowed
+        if !lazily {
+            // Only what is freed behind the client's back counts as freed lazily.
+            let freed = keyspace.freedEntries
+            _ = keyspace.freeBuried(entries: .max)
+            keyspace.freedEntries = freed
+        }
         return removed
     }
 
@@ -467,10 +518,31 @@ struct Database {
         arena.free(entry.handle, oldBytes)
         target.table.insert(handle, hash: newKey.hash)
         if deadline != 0 { target.attachDeadline(deadline, to: moved, hash: newKey.hash) }
+        if !keyspace.interest.isEmpty {
+            keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
+        }
         return true
     }
 
+    /// Gives `target` a copy of the value of `entry` under `newKey`, with deadline and access mark.
+    ///
+    /// `newKey` must not exist there.
+    func copy(_ entry: Entry, to newKey: Key, in target: Database) throws(CommandError) {
+        // Collections join here, each with the copy of its own type.
+        precondition(entry.isString, "a value of a type that does not exist")
+        let copied = try target.copyString(entry, to: newKey)
+        copied.access = entry.access
+    }
+
     // MARK: - Walking
+
+    /// The next entry of a walk through all, nil after the last.
+    ///
+    /// Expired ones are among them, and the database must not change on the way.
+    func nextEntry(from cursor: inout HashTable<KeyPolicy>.Cursor) -> Entry? {
+        let handle = table.next(from: &cursor)
+        return handle.isNone ? nil : Entry(handle, arena)
+    }
 
     /// A key drawn uniformly, nil when the database is empty.
     ///
@@ -496,6 +568,13 @@ struct Database {
     }
 
     func entry(at handle: Arena.Handle) -> Entry { Entry(handle, arena) }
+
+    /// Removes an entry that a walk met if its time is over; true also when it is only hidden.
+    func removeIfExpired(_ entry: Entry) -> Bool {
+        guard entry.hasDeadline, isExpired(entry) else { return false }
+        let bytes = entry.key
+        return removeIfExpired(entry, Key(bytes: bytes, hash: keyspace.hasher.hash(bytes)))
+    }
 
     func isExpired(_ entry: Entry) -> Bool {
         guard let deadline = entry.deadline else { return false }

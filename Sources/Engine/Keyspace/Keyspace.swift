@@ -209,6 +209,13 @@ struct Keyspace {
     // MARK: - Counters and limits
 
     @inline(__always)
+    /// Begins the counting of accesses and removals anew; changes since the last save stand.
+    func resetStatistics() {
+        let changes = counters.changes
+        counters = Counters()
+        counters.changes = changes
+    }
+
     var counters: Counters {
         get { state.pointee.counters }
         nonmutating _modify { yield &state.pointee.counters }

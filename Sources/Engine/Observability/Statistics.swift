@@ -35,7 +35,10 @@ final class Statistics {
     var authenticationFailures = 0
     var loopCycles = 0
     var loopMicroseconds = 0
-    var commandMicroseconds = 0
+    /// The longest turn of the loop, and the most commands in one.
+    var longestLoopMicroseconds = 0
+    var mostCommandsInLoop = 0
+    var cronMicroseconds = 0
     var peakMemory = 0
     var expireCycleMicroseconds = 0
     var replyBufferShrinks = 0
@@ -82,6 +85,17 @@ final class Statistics {
         return perCommand[number]
     }
 
+    /// Time spent in all commands, in microseconds.
+    var commandMicroseconds: Int {
+        var ticks: UInt64 = 0
+        for index in 0..<commandCount { ticks &+= perCommand[index].ticks }
+        return microseconds(ticks)
+    }
+
+    func microseconds(_ ticks: UInt64) -> Int {
+        Int(clamping: tickScale.nanoseconds(ticks: ticks) / 1000)
+    }
+
     func histogram(_ number: Int) -> LatencyHistogram {
         precondition(number >= 0 && number < commandCount, "no such command")
         return histograms[number]
@@ -94,7 +108,8 @@ final class Statistics {
     /// Counts an error reply by its first word.
     func countError(_ text: ByteView) {
         errorReplies += 1
-        let code = text.prefix(text.firstIndex(of: 32) ?? text.count).string
+        // A text whose first word does not end soon has no code.
+        let code = text.prefix(31).firstIndex(of: 32).map { text.prefix($0).string } ?? "ERR"
         if let index = errors.firstIndex(where: { $0.code == code }) {
             errors[index].count += 1
         } else if errors.count < Self.mostErrorCodes {
@@ -115,7 +130,8 @@ final class Statistics {
         (inputBytes, outputBytes, reads, writes) = (0, 0, 0, 0)
         (queryBufferDisconnections, outputBufferDisconnections) = (0, 0)
         (errorReplies, unexpectedErrorReplies, authenticationFailures) = (0, 0, 0)
-        (loopCycles, loopMicroseconds, commandMicroseconds) = (0, 0, 0)
+        (loopCycles, loopMicroseconds, cronMicroseconds) = (0, 0, 0)
+        (longestLoopMicroseconds, mostCommandsInLoop) = (0, 0)
         (replyBufferShrinks, replyBufferExpands, expireCycleMicroseconds) = (0, 0, 0)
     }
 }

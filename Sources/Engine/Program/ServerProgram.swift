@@ -34,10 +34,20 @@ public enum ServerProgram {
         case .start(let start):
             guard let settings = settings(of: start) else { return 1 }
             let commandLine = [name] + arguments.map { ConfigFile.lossy($0) }
-            return Startup(settings: settings, commandLine: commandLine).run()
+            var startup = Startup(settings: settings, commandLine: commandLine)
+            do throws(Startup.Failure) {
+                return try startup.run()
+            } catch {
+                guard case .badSetting(let reason) = error else { return 1 }
+                complain(ConfigFileError.invalid(reason).message(server: product))
+                return 1
+            }
         }
         return 0
     }
+
+    /// As error messages call it.
+    private static let product = "Apus \(Version.apus)"
 
     private static var versionLine: String {
         "Apus server v=\(Version.apus) redis=\(Version.redis) bits=\(Int.bitWidth)"
@@ -55,7 +65,7 @@ public enum ServerProgram {
                 standardInput: start.readsStandardInput ? readStandardInput() : nil,
                 options: start.options)
         } catch {
-            complain(error.message(server: "Apus \(Version.apus)"))
+            complain(error.message(server: product))
             return nil
         }
     }

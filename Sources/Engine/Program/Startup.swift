@@ -9,69 +9,83 @@ struct Startup {
     /// Program and arguments, for the title and for INFO.
     private let commandLine: [String]
     private let log = Log()
+    private var service = ServiceManager()
 
     init(settings: Settings, commandLine: [String]) {
         self.settings = settings
         self.commandLine = commandLine
     }
 
+    /// Why the server does not start, in one line.
+    enum Failure: Error {
+        /// The settings ask for what cannot be; told on standard error.
+        case badSetting(String)
+        /// Told in the log.
+        case refused(String)
+    }
+
     /// Runs until the server is told to stop.
     ///
     /// - Returns: the exit status.
-    func run() -> Int32 {
-        var startup = self
-        do throws(StartFailure) {
-            return try startup.start()
+    mutating func run() throws(Failure) -> Int32 {
+        do throws(Failure) {
+            try prepareProcess()
+            announce()
+            let server = try makeServer()
+            try listen(server)
+            writeProcessFile()
+            showLogo()
+            log.warning("Server initialized")
+            warnOfEnvironment()
+            warnOfMissingFeatures()
+            tellReady()
+            try serve(server)
+            finish(server)
+            return server.lifecycle.exitStatus
         } catch {
-            log.warning(error.reason)
+            guard case .refused(let reason) = error else { throw error }
+            log.warning(reason)
             return 1
         }
     }
 
-    /// Why the server does not start, in one line.
-    struct StartFailure: Error {
-        let reason: String
-    }
+    // MARK: - The process
 
-    private mutating func start() throws(StartFailure) -> Int32 {
+    /// Folder, log, terminal: what must stand before the first thread and the first line.
+    private mutating func prepareProcess() throws(Failure) {
         log.follow(settings)
         log.role = .child
-        try prepareProcess()
-        announce()
-        let server = try makeServer()
-        try listen(server)
-        writeProcessFile()
-        showLogo()
-        log.warning("Server initialized")
-        tellReady(server)
-        do throws(SystemError) {
-            try server.run()
-        } catch {
-            throw StartFailure(reason: "Unrecoverable error in the event loop: \(error)")
-        }
-        finish(server)
-        return server.lifecycle.exitStatus
-    }
-
-    private mutating func prepareProcess() throws(StartFailure) {
-        let isSupervised = false
         do throws(SystemError) {
             try Process.changeDirectory(settings.directory)
-            if settings.daemonizes && !isSupervised { try Process.daemonize() }
         } catch {
-            throw StartFailure(reason: "Can't become a daemon: \(error)")
+            throw .badSetting("Can't chdir to '\(settings.directory)': \(error.message)")
         }
         try openLog()
+        service = ServiceManager(settings.supervision, log)
+        if settings.daemonizes && !service.isPresent {
+            do throws(SystemError) {
+                try Process.daemonize()
+            } catch {
+                throw .refused("Can't leave the terminal: \(error)")
+            }
+        }
+        if settings.disablesTransparentHugePages && !Process.disableTransparentHugePages() {
+            log.warning("The kernel does not let transparent huge pages be disabled.")
+        }
     }
 
-    private func openLog() throws(StartFailure) {
+    private func openLog() throws(Failure) {
+        if settings.syslogEnabled {
+            log.openSystemLog(
+                identity: settings.syslogIdentity, facility: settings.syslogFacility)
+        }
         guard !settings.logFile.isEmpty else { return }
         let isAbsolute = settings.logFile.hasPrefix("/")
         let path = isAbsolute ? settings.logFile : settings.directory + "/" + settings.logFile
         do throws(SystemError) {
             try log.open(path)
         } catch {
-            throw StartFailure(reason: "Can't open the log file: \(error.message)")
+            throw .badSetting("Can't open the log file: \(error.message)")
         }
     }
 
@@ -87,88 +101,144 @@ struct Startup {
                 "Warning: no config file specified, using the default config. In order to specify "
                     + "a config file use \(commandLine[0]) /path/to/redis.conf")
         }
+        log.role = .primary
     }
 
-    private func makeServer() throws(StartFailure) -> Server {
-        log.role = .primary
+    // MARK: - The server
+
+    private mutating func makeServer() throws(Failure) -> Server {
+        guard let clients = DescriptorLimit.fit(clients: settings.maxClients, log) else {
+            throw .refused("There is no room for a single client.")
+        }
+        settings.maxClients = clients
         log.notice("monotonic clock: POSIX clock_gettime")
+        let server: Server
         do throws(SystemError) {
+            // Before the background thread, so that it inherits the blocked signals.
             let signals = try Signals()
             let background = try Background()
-            let server = Server(
+            server = Server(
                 settings: settings, commands: StandardCommands.all, log: log,
                 background: background)
             let network = try Network(signals: signals)
             try network.watch(background)
             server.network = network
-            server.lifecycle.executable = Process.executablePath
-            server.lifecycle.arguments = commandLine
-            return server
         } catch {
-            throw StartFailure(reason: "Can't set up the event loop: \(error)")
+            throw .refused("Can't set up the event loop: \(error)")
         }
+        server.lifecycle.executable = Process.executablePath
+        server.lifecycle.arguments = commandLine
+        server.lifecycle.service = service
+        do throws(SettingProblem) {
+            try Server.setCollation(settings.localeCollate)
+        } catch {
+            throw .badSetting(error.reason)
+        }
+        server.installCrashHandlers()
+        return server
     }
 
-    private func listen(_ server: Server) throws(StartFailure) {
+    private func listen(_ server: Server) throws(Failure) {
         guard let network = server.network else { return }
         do throws(Network.ListenFailure) {
             try network.listenTCP(settings)
         } catch {
             log.warning(error.logLine)
-            throw StartFailure(reason: "Failed listening on port \(settings.port) (tcp), aborting.")
+            throw .refused("Failed listening on port \(settings.port) (tcp), aborting.")
         }
         do throws(SystemError) {
             try network.listenUnix(settings)
         } catch {
-            throw StartFailure(reason: "Failed opening Unix socket: \(error)")
+            throw .refused("Failed opening Unix socket: \(error)")
         }
         guard !network.listeners.isEmpty else {
-            throw StartFailure(reason: "Configured to not listen anywhere, exiting.")
+            throw .refused("Configured to not listen anywhere, exiting.")
+        }
+        server.showTitle()
+        server.adjustOutOfMemoryScore()
+    }
+
+    private func serve(_ server: Server) throws(Failure) {
+        do throws(SystemError) {
+            try server.run()
+        } catch {
+            throw .refused("The event loop failed: \(error)")
         }
     }
 
-    private func writeProcessFile() {
-        let standard = settings.daemonizes ? "/var/run/redis.pid" : nil
-        guard let path = settings.pidFile ?? standard else { return }
-        do throws(SystemError) {
-            let file = try File(path, .create)
-            try file.writeAll(Array("\(Process.processIdentifier)\n".utf8))
-        } catch {
-            log.warning("Failed to write PID file: \(error)")
-        }
-    }
+    // MARK: - What is told
 
     private func showLogo() {
         let mode = settings.clusterEnabled ? "cluster" : "standalone"
-        let isTerminal = settings.logFile.isEmpty && Process.isTerminal(STDOUT_FILENO)
-        guard settings.alwaysShowsLogo || (isTerminal && !settings.syslogEnabled) else {
+        let goesToTerminal =
+            settings.logFile.isEmpty && !settings.syslogEnabled
+            && Process.isTerminal(STDOUT_FILENO)
+        guard settings.alwaysShowsLogo || goesToTerminal, settings.logFormat == .text else {
             return log.notice("Running mode=\(mode), port=\(settings.port).")
         }
         log.raw(Logo.text(mode: mode, port: settings.port, process: Process.processIdentifier))
     }
 
-    private func tellReady(_ server: Server) {
+    private func warnOfEnvironment() {
+        let path = "/proc/sys/net/core/somaxconn"
+        guard let bytes = try? File.readWhole(path, limit: 100),
+            let most = Int(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)),
+            most < settings.tcpBacklog
+        else { return }
+        log.warning(
+            "WARNING: The TCP backlog setting of \(settings.tcpBacklog) cannot be enforced because "
+                + "\(path) is set to the lower value of \(most).")
+    }
+
+    /// Settings of a peer's file that promise what this version does not do.
+    private func warnOfMissingFeatures() {
+        let asked: [(name: String, isAsked: Bool, means: String)] = [
+            ("appendonly", settings.appendOnly, "no append-only file is written"),
+            ("replicaof", settings.replicaOf != nil, "this server is no replica"),
+            ("cluster-enabled", settings.clusterEnabled, "there are no slots"),
+            ("tls-port", settings.tlsPort != 0, "nothing listens there"),
+            ("aclfile", !settings.aclFile.isEmpty, "its users are not known"),
+            ("loadmodule", !settings.moduleLines.isEmpty, "no module is loaded"),
+        ]
+        for (name, isAsked, means) in asked where isAsked {
+            log.warning("WARNING: '\(name)' is not part of this version: \(means).")
+        }
+    }
+
+    private func tellReady() {
         if settings.port != 0 { log.notice("Ready to accept connections tcp") }
         if let path = settings.unixSocketPath {
             log.notice("The server is now ready to accept connections at \(path)")
         }
+        service.tellReady()
+    }
+
+    // MARK: - The process file, and the end
+
+    private var processFile: String? {
+        settings.pidFile ?? (settings.daemonizes ? "/var/run/redis.pid" : nil)
+    }
+
+    private func writeProcessFile() {
+        guard let path = processFile else { return }
+        do throws(SystemError) {
+            let file = try File(path, .create)
+            try file.writeAll(Array("\(Process.processIdentifier)\n".utf8))
+        } catch {
+            log.warning("Failed to write the pid file '\(path)': \(error.message)")
+        }
     }
 
     private func finish(_ server: Server) {
-        if let path = settings.pidFile {
+        server.network?.closeListeners()
+        if let path = processFile {
             log.notice("Removing the pid file.")
-            try? File.remove(path)
+            File.removeIfPresent(path)
         }
         if let path = settings.unixSocketPath {
             log.notice("Removing the unix socket file.")
-            try? File.remove(path)
+            File.removeIfPresent(path)
         }
         log.warning("Redis is now ready to exit, bye bye...")
-    }
-}
-
-extension Network.ListenFailure {
-    var logLine: String {
-        "Warning: Could not create server TCP listening socket \(address):\(port): \(error)"
     }
 }

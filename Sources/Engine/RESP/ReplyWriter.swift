@@ -19,9 +19,6 @@ struct ReplyWriter: ~Copyable {
     /// Where the last error reply begins, from `head`.
     private(set) var lastErrorStart = 0
 
-    /// The size of a buffer as it comes from the pool; most replies of a turn fit.
-    static let standardCapacity = 16 * 1024
-
     init() {}
 
     deinit { apus_heap_free(base) }
@@ -54,21 +51,21 @@ struct ReplyWriter: ~Copyable {
     }
 
     /// Gives the block away, empty, to be used again; nil when there is none.
-    mutating func takeBlock() -> (block: UnsafeMutableRawPointer, capacity: Int)? {
+    mutating func takeBlock() -> ReplyBlock? {
         guard let base else { return nil }
-        let result = (base, capacity)
+        let block = ReplyBlock(memory: base, capacity: capacity)
         self.base = nil
         head = 0
         tail = 0
         capacity = 0
-        return result
+        return block
     }
 
     /// Takes over a block when there is none yet.
-    mutating func adoptBlock(_ block: UnsafeMutableRawPointer, capacity: Int) {
+    mutating func adopt(_ block: ReplyBlock) {
         precondition(base == nil, "the writer has a block already")
-        base = block
-        self.capacity = capacity
+        base = block.memory
+        capacity = block.capacity
     }
 
     var hasBlock: Bool { base != nil }
@@ -89,7 +86,8 @@ struct ReplyWriter: ~Copyable {
             head = 0
             return base + tail
         }
-        let wanted = max(Self.standardCapacity, tail + bytes, min(capacity * 2, capacity + 1 << 26))
+        let wanted = max(
+            ReplyBlock.standardCapacity, tail + bytes, min(capacity * 2, capacity + 1 << 26))
         let moved: UnsafeMutableRawPointer = apus_heap_reallocate(base, wanted)
         base = moved
         capacity = wanted
@@ -360,4 +358,24 @@ struct ReplyWriter: ~Copyable {
         let rest = view.dropFirst(lastErrorStart + 1)
         return rest.prefix(rest.firstIndex(of: 13) ?? rest.count)
     }
+}
+
+/// The memory of a reply writer, on its way between connections.
+struct ReplyBlock {
+    fileprivate let memory: UnsafeMutableRawPointer
+    let capacity: Int
+
+    /// The size of a block as it comes from the pool; most replies of a turn fit.
+    static let standardCapacity = 16 * 1024
+
+    fileprivate init(memory: UnsafeMutableRawPointer, capacity: Int) {
+        self.memory = memory
+        self.capacity = capacity
+    }
+
+    static func standard() -> ReplyBlock {
+        ReplyBlock(memory: apus_heap_allocate(standardCapacity), capacity: standardCapacity)
+    }
+
+    func free() { apus_heap_free(memory) }
 }

@@ -1,0 +1,42 @@
+/// SHUTDOWN: ending the server from a connection.
+enum ShutdownCommands {
+    static var table: [Command] {
+        [
+            Command(
+                "SHUTDOWN", .atLeast(1),
+                [.admin, .noScript, .loading, .stale, .noMulti, .allowBusy], group: .server,
+                since: "1.0.0", "Ends the server; it saves first where it is asked to.",
+                syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", shutDown)
+        ]
+    }
+
+    // MARK: - SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
+
+    /// No reply when the server ends: the connection closes.
+    static func shutDown(_ call: inout Call) throws(CommandError) {
+        var options = Options(call.arguments, from: 1)
+        var chosen: ShutdownOptions = []
+        var aborts = false
+        while options.hasMore {
+            if options.take("NOSAVE") {
+                chosen.insert(.noSave)
+            } else if options.take("SAVE") {
+                chosen.insert(.save)
+            } else if options.take("NOW") {
+                chosen.insert(.now)
+            } else if options.take("FORCE") {
+                chosen.insert(.force)
+            } else if options.take("ABORT") {
+                aborts = true
+            } else {
+                throw .syntax
+            }
+        }
+        if aborts && !chosen.isEmpty || chosen.isSuperset(of: [.save, .noSave]) { throw .syntax }
+        // Nothing makes a shutdown wait yet, so there is never one to abort.
+        if aborts { throw .text("ERR No shutdown in progress.") }
+        guard call.server.shutDown(chosen) else {
+            throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
+        }
+    }
+}

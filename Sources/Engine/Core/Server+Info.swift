@@ -1,0 +1,258 @@
+import Reactor
+
+/// INFO: each section asks its feature for the figures and prints them in Redis's order.
+extension Server {
+    /// A section of INFO; the order is that of the reply.
+    enum InfoSection: String, CaseIterable {
+        case server, clients, memory, persistence, stats, replication, cpu, modules
+        case commandstats, errorstats, latencystats, cluster, keyspace, debug
+
+        /// Shown without being asked for.
+        static let standard: Set<InfoSection> = [
+            .server, .clients, .memory, .persistence, .stats, .replication, .cpu, .modules,
+            .errorstats, .cluster, .keyspace,
+        ]
+        /// Shown by `all` and `everything`; who wants `debug` names it.
+        static let all = Set(allCases).subtracting([.debug])
+
+        /// What an argument of INFO stands for; nothing for an unknown word.
+        static func named(_ word: String) -> Set<InfoSection> {
+            switch word.lowercased() {
+            case "default": standard
+            case "all", "everything": all
+            case "module_list": [.modules]
+            case let name: InfoSection(rawValue: name).map { [$0] } ?? []
+            }
+        }
+    }
+
+    /// The text of these sections.
+    func info(_ sections: Set<InfoSection>) -> String {
+        var info = InfoText()
+        for section in InfoSection.allCases where sections.contains(section) {
+            write(section, to: &info)
+        }
+        return info.text
+    }
+
+    private func write(_ section: InfoSection, to info: inout InfoText) {
+        switch section {
+        case .server: writeServer(to: &info)
+        case .clients: writeClients(to: &info)
+        case .memory: writeMemory(to: &info)
+        case .persistence: writePersistence(to: &info)
+        case .stats: writeStatistics(to: &info)
+        case .replication: writeReplication(to: &info)
+        case .cpu: writeProcessorTime(to: &info)
+        case .modules: info.section("Modules")
+        case .commandstats: writeCommands(to: &info)
+        case .errorstats: writeErrors(to: &info)
+        case .latencystats: writeLatencies(to: &info)
+        case .cluster:
+            info.section("Cluster")
+            info.field("cluster_enabled", settings.clusterEnabled)
+        case .keyspace: writeKeyspace(to: &info)
+        case .debug: writeDebug(to: &info)
+        }
+    }
+
+    // MARK: - Server and clients
+
+    private func writeServer(to info: inout InfoText) {
+        let uptime = max(0, clock.wallMilliseconds - lifecycle.startedAt) / 1000
+        info.section("Server")
+        info.field("redis_version", Version.redis)
+        info.field("apus_version", Version.apus)
+        info.field("redis_git_sha1", "00000000")
+        info.field("redis_git_dirty", 0)
+        info.field("redis_build_id", "0")
+        info.field("redis_mode", settings.clusterEnabled ? "cluster" : "standalone")
+        info.field("os", Process.hostKernel)
+        info.field("arch_bits", Int.bitWidth)
+        info.field("monotonic_clock", "POSIX clock_gettime")
+        info.field("multiplexing_api", "epoll")
+        info.field("atomicvar_api", "c11-builtin")
+        info.field("gcc_version", "0.0.0")
+        info.field("process_id", Process.processIdentifier)
+        info.field("process_supervised", settings.supervision.rawValue)
+        info.field("run_id", lifecycle.runID)
+        info.field("tcp_port", network?.port ?? settings.port)
+        info.field("server_time_usec", clock.wallMicroseconds)
+        info.field("uptime_in_seconds", uptime)
+        info.field("uptime_in_days", uptime / 86_400)
+        info.field("hz", settings.hz)
+        info.field("configured_hz", settings.hz)
+        info.field("lru_clock", keyspace.creationStamp)
+        info.field("executable", lifecycle.executable)
+        info.field("config_file", settings.configFile ?? "")
+        info.field("io_threads_active", 0)
+        writeListeners(to: &info)
+    }
+
+    private func writeListeners(to info: inout InfoText) {
+        if let port = network?.port, port != 0 {
+            let addresses = settings.bindAddresses.map { ",bind=\($0)" }.joined()
+            info.field("listener0", "name=tcp\(addresses),port=\(port)")
+        }
+        if let path = settings.unixSocketPath { info.field("listener1", "name=unix,bind=\(path)") }
+    }
+
+    private func writeClients(to info: inout InfoText) {
+        let blocked = (0..<connections.placeCount).count {
+            connections.at($0)?.gate.contains(.blocked) ?? false
+        }
+        info.section("Clients")
+        info.field("connected_clients", connections.count)
+        info.field("cluster_connections", 0)
+        info.field("maxclients", settings.maxClients)
+        info.field("client_recent_max_input_buffer", sampling.buffers.largestInput)
+        info.field("client_recent_max_output_buffer", sampling.buffers.largestOutput)
+        info.field("blocked_clients", blocked)
+        info.field("tracking_clients", 0)
+        info.field("pubsub_clients", 0)
+        info.field("watching_clients", 0)
+        info.field("clients_in_timeout_table", 0)
+        info.field("total_watched_keys", 0)
+        info.field("total_blocking_keys", 0)
+        info.field("total_blocking_keys_on_nokey", 0)
+    }
+
+    // MARK: - Memory
+
+    private func writeMemory(to info: inout InfoText) {
+        let memory = memoryReport()
+        info.section("Memory")
+        info.bytes("used_memory", memory.used)
+        info.bytes("used_memory_rss", memory.resident)
+        info.bytes("used_memory_peak", memory.peak)
+        info.field("used_memory_peak_perc", percent: memory.peakPercent)
+        info.field("used_memory_overhead", memory.overhead)
+        info.field("used_memory_startup", memory.startup)
+        info.field("used_memory_dataset", memory.dataset)
+        info.field("used_memory_dataset_perc", percent: memory.datasetPercent)
+        info.field("allocator_allocated", memory.allocated)
+        info.field("allocator_active", memory.active)
+        info.field("allocator_resident", memory.reserved)
+        info.field("allocator_muzzy", 0)
+        info.bytes("total_system_memory", Process.totalSystemMemory())
+        writeScriptMemory(to: &info)
+        info.bytes("maxmemory", Int(clamping: settings.maxMemoryBytes))
+        info.field("maxmemory_policy", settings.maxMemoryPolicy.rawValue)
+        write(memory.fragmentation, "allocator_frag", to: &info)
+        write(memory.reserve, "allocator_rss", to: &info)
+        write(memory.processOverhead, "rss_overhead", to: &info)
+        write(memory.total, "mem_fragmentation", to: &info)
+        info.field("mem_not_counted_for_evict", 0)
+        info.field("mem_replication_backlog", 0)
+        info.field("mem_total_replication_buffers", 0)
+        info.field("mem_clients_slaves", 0)
+        info.field("mem_clients_normal", memory.clients)
+        info.field("mem_cluster_links", 0)
+        info.field("mem_aof_buffer", 0)
+        info.field("mem_allocator", "apus-arena")
+        info.field("mem_overhead_db_hashtable_rehashing", 0)
+        info.field("active_defrag_running", 0)
+        info.field("lazyfree_pending_objects", keyspace.buriedEntries)
+        info.field("lazyfreed_objects", keyspace.freedEntries)
+    }
+
+    private func write(_ ratio: MemoryReport.Ratio, _ name: String, to info: inout InfoText) {
+        info.field(name + "_ratio", ratio: ratio.factor)
+        info.field(name + "_bytes", ratio.bytes)
+    }
+
+    private func writeScriptMemory(to info: inout InfoText) {
+        info.field("used_memory_lua", 0)
+        info.field("used_memory_vm_eval", 0)
+        info.field("used_memory_lua_human", InfoText.readable(bytes: 0))
+        info.field("used_memory_scripts_eval", 0)
+        info.field("number_of_cached_scripts", 0)
+        info.field("number_of_functions", 0)
+        info.field("number_of_libraries", 0)
+        info.field("used_memory_vm_functions", 0)
+        info.bytes("used_memory_vm_total", 0)
+        info.field("used_memory_functions", 0)
+        info.bytes("used_memory_scripts", 0)
+    }
+
+    // MARK: - Persistence and replication
+
+    private func writePersistence(to info: inout InfoText) {
+        let lastSave = lifecycle.lastSave != 0 ? lifecycle.lastSave : lifecycle.startedAt / 1000
+        info.section("Persistence")
+        info.field("loading", gate.contains(.loading))
+        info.field("async_loading", 0)
+        info.field("current_cow_peak", 0)
+        info.field("current_cow_size", 0)
+        info.field("current_cow_size_age", 0)
+        info.field("current_fork_perc", ratio: 0)
+        info.field("current_save_keys_processed", 0)
+        info.field("current_save_keys_total", 0)
+        info.field("rdb_changes_since_last_save", keyspace.counters.changes)
+        info.field("rdb_bgsave_in_progress", 0)
+        info.field("rdb_last_save_time", lastSave)
+        info.field("rdb_last_bgsave_status", "ok")
+        info.field("rdb_last_bgsave_time_sec", -1)
+        info.field("rdb_current_bgsave_time_sec", -1)
+        info.field("rdb_saves", 0)
+        info.field("rdb_last_cow_size", 0)
+        info.field("rdb_last_load_keys_expired", 0)
+        info.field("rdb_last_load_keys_loaded", 0)
+        info.field("aof_enabled", 0)
+        info.field("aof_rewrite_in_progress", 0)
+        info.field("aof_rewrite_scheduled", 0)
+        info.field("aof_last_rewrite_time_sec", -1)
+        info.field("aof_current_rewrite_time_sec", -1)
+        info.field("aof_last_bgrewrite_status", "ok")
+        info.field("aof_rewrites", 0)
+        info.field("aof_rewrites_consecutive_failures", 0)
+        info.field("aof_last_write_status", "ok")
+        info.field("aof_last_cow_size", 0)
+        info.field("module_fork_in_progress", 0)
+        info.field("module_fork_last_cow_size", 0)
+    }
+
+    private func writeReplication(to info: inout InfoText) {
+        info.section("Replication")
+        info.field("role", "master")
+        info.field("connected_slaves", 0)
+        info.field("master_failover_state", "no-failover")
+        info.field("master_replid", lifecycle.replicationID)
+        info.field("master_replid2", String(repeating: "0", count: 40))
+        info.field("master_repl_offset", 0)
+        info.field("second_repl_offset", -1)
+        info.field("repl_backlog_active", 0)
+        info.field("repl_backlog_size", settings.replicationBacklogBytes)
+        info.field("repl_backlog_first_byte_offset", 0)
+        info.field("repl_backlog_histlen", 0)
+    }
+
+    // MARK: - Processor time and databases
+
+    private func writeProcessorTime(to info: inout InfoText) {
+        let process = Process.cpuUsage(.process)
+        let children = Process.cpuUsage(.children)
+        let thread = Process.cpuUsage(.thread)
+        info.section("CPU")
+        for (name, microseconds) in [
+            ("used_cpu_sys", process.system), ("used_cpu_user", process.user),
+            ("used_cpu_sys_children", children.system),
+            ("used_cpu_user_children", children.user),
+            ("used_cpu_sys_main_thread", thread.system),
+            ("used_cpu_user_main_thread", thread.user),
+        ] {
+            info.field(name, (Double(microseconds) / 1_000_000).text(places: 6))
+        }
+    }
+
+    private func writeKeyspace(to info: inout InfoText) {
+        info.section("Keyspace")
+        for index in 0..<keyspace.databaseCount where keyspace[index].count > 0 {
+            let database = keyspace[index]
+            info.field(
+                "db\(index)",
+                "keys=\(database.count),expires=\(database.expiringCount),"
+                    + "avg_ttl=\(database.averageTimeToLive),subexpiry=0")
+        }
+    }
+}

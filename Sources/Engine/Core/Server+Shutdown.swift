@@ -1,0 +1,65 @@
+import Glibc
+import Reactor
+
+/// Ending on purpose: SHUTDOWN and the signals that ask for it.
+///
+/// From the moment it is decided no request is executed any more; the turn is finished, its replies
+/// are sent, and the loop ends.
+extension Server {
+    /// Ends the server after this turn.
+    ///
+    /// - Returns: false if it must not end, for the reason in the log.
+    func shutDown(_ options: ShutdownOptions) -> Bool {
+        log.warning("User requested shutdown...")
+        lifecycle.service.tellStopping()
+        if mustSave(options) && !save(options) {
+            log.warning(
+                "Errors trying to shut down the server. Check the logs for more information.")
+            return false
+        }
+        gate.insert(.stopping)
+        lifecycle.shouldStop = true
+        return true
+    }
+
+    private func mustSave(_ options: ShutdownOptions) -> Bool {
+        if options.contains(.noSave) || gate.contains(.loading) { return false }
+        return options.contains(.save) || !settings.savePoints.isEmpty
+    }
+
+    /// There are no snapshots yet, and nothing may look as if there were: whoever asks for one by
+    /// name is refused, and save points that cannot be kept are named in the log.
+    private func save(_ options: ShutdownOptions) -> Bool {
+        if options.contains(.save) && !options.contains(.force) {
+            log.warning("Error trying to save the DB, can't exit.")
+            log.warning("This version cannot save: use SHUTDOWN NOSAVE or SHUTDOWN FORCE.")
+            return false
+        }
+        log.warning("This version cannot save: the data set is lost on exit.")
+        return true
+    }
+
+    // MARK: - Signals
+
+    func handleSignals() {
+        while let event = network?.signals?.next() {
+            switch event.number {
+            case SIGINT: requestStop("SIGINT", settings.shutdownOnInterrupt)
+            case SIGTERM: requestStop("SIGTERM", settings.shutdownOnTerminate)
+            default: break
+            }
+        }
+    }
+
+    /// The first request is obeyed in order; the second ends the server at once.
+    private func requestStop(_ name: String, _ options: ShutdownOptions) {
+        if lifecycle.stopRequested {
+            log.warning("You insist... exiting now.")
+            lifecycle.exitStatus = 1
+            lifecycle.shouldStop = true
+            return
+        }
+        log.warning("Received \(name) scheduling shutdown...")
+        lifecycle.stopRequested = shutDown(options)
+    }
+}

@@ -1,0 +1,69 @@
+/// A fingerprint of data, the same as Redis computes: equal data have equal fingerprints on either
+/// server, whatever the encodings and the order of keys.
+///
+/// What has an order is mixed in (`digest = SHA1(digest ^ SHA1(part))`), what has none is added
+/// (`digest ^= SHA1(part)`). Each value begins with its type and ends with a mark if it expires.
+struct DataDigest {
+    private(set) var value = SHA1Digest.zero
+
+    var hexadecimal: String { value.hexadecimal }
+
+    /// Takes in a part whose place matters.
+    mutating func mix(_ bytes: ByteView) {
+        value ^= SHA1.digest(of: bytes)
+        value = value.rehashed
+    }
+
+    /// Takes in a part whose place does not matter.
+    mutating func add(_ bytes: ByteView) { value ^= SHA1.digest(of: bytes) }
+
+    mutating func add(_ other: DataDigest) { value ^= other.value.rehashed }
+
+    /// Takes in a number, its highest byte first.
+    mutating func mix(_ number: UInt32) {
+        (0..<4).map { UInt8(truncatingIfNeeded: number >> UInt32(24 - $0 * 8)) }
+            .withByteView { mix($0) }
+    }
+
+    // MARK: - Values
+
+    /// Takes in the type, value and transience of `entry`, but not its key.
+    mutating func mixValue(of entry: Entry) {
+        mix(UInt32(entry.type.rawValue))
+        switch entry.type {
+        case .string: mixString(entry)
+        case .list, .set, .sortedSet, .hash, .stream: break  // each joins with its type
+        }
+        if entry.hasDeadline { add(ByteView("!!expire!!")) }
+    }
+
+    private mutating func mixString(_ entry: Entry) {
+        switch entry.stringEncoding {
+        case .inline, .inlineRaw: mix(entry.inlineString)
+        case .integer: String(entry.integer).withByteView { mix($0) }
+        case .heap: mix(entry.heapString)
+        }
+    }
+}
+
+extension Keyspace {
+    /// The fingerprint of all databases; O(bytes of all keys and values).
+    func digest() -> DataDigest {
+        var digest = DataDigest()
+        for index in 0..<databaseCount where self[index].count > 0 {
+            let database = self[index]
+            digest.mix(UInt32(index))
+            var cursor = HashTable<KeyPolicy>.Cursor()
+            while true {
+                let handle = database.table.next(from: &cursor)
+                if handle.isNone { break }
+                let entry = database.entry(at: handle)
+                var one = DataDigest()
+                one.mix(entry.key)
+                one.mixValue(of: entry)
+                digest.add(one)
+            }
+        }
+        return digest
+    }
+}
