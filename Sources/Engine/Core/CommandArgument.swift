@@ -64,7 +64,7 @@ private struct SyntaxReader {
                 markRepeated(&choices[choices.count - 1])
             }
         }
-        position += 1
+        position = min(position + 1, words.count)
         if choices.count == 1 { return choices[0] }
         let members = choices.compactMap { Self.joined($0) }
         let name = members.prefix(2).map(\.name).joined(separator: "-or-")

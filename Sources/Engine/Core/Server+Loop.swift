@@ -55,7 +55,7 @@ extension Server {
     }
 
     /// Serves connections whose requests had to wait for something other than bytes.
-    private func serveResumed() {
+    func serveResumed() {
         while !resumed.isEmpty {
             let list = resumed
             resumed.removeAll(keepingCapacity: true)
@@ -81,7 +81,7 @@ extension Server {
         return Int(max(0, next - Int64(Clock.monotonicNanoseconds() / 1_000_000)))
     }
 
-    private func runTimers() {
+    func runTimers() {
         if keyspace.hasBuriedTables { freeBuried() }
         while let timer = timers.popExpired(at: clock.monotonicMilliseconds) { run(timer) }
     }
