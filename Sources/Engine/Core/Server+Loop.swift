@@ -156,7 +156,7 @@ extension Server {
     /// Sets the timer to the next deadline of any database; usually two comparisons.
     func scheduleExpiry() {
         let earliest = keyspace.earliestDeadline
-        guard earliest != .max, debug.activeExpire else { return }
+        guard earliest != .max, debug.activeExpire, keyspace.expiryPolicy == .remove else { return }
         let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)
         let due = clock.monotonicMilliseconds &+ min(wait, 1 << 40)
         if let timer = sampling.expiryTimer {

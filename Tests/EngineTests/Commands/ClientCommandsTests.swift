@@ -280,6 +280,20 @@ import Testing
         #expect(test.run("GET", "k") == .bulk(value))
     }
 
+    @Test func keysAreHiddenButNotRemovedDuringAPause() {
+        let test = TestServer()
+        let admin = WireClient(test.server)
+        test.run("SET", "k", "v", "PX", "10")
+        admin.send("CLIENT PAUSE 1000 WRITE\r\n")
+        test.advance(milliseconds: 20)
+        #expect(test.run("GET", "k") == nil)
+        #expect(test.server.keyspace.counters.expired == 0)
+        test.advance(milliseconds: 1000)
+        admin.turn()
+        #expect(test.run("GET", "k") == nil)
+        #expect(test.server.keyspace.counters.expired == 1)
+    }
+
     /// More than fits beside a paused request is left to the socket, and read when it goes on.
     @Test func aFloodDuringAPauseIsServedAfterIt() {
         let test = TestServer()

@@ -8,6 +8,11 @@ import Testing
         "command|getkeys": "takes requests of one word since 7.2",
         "command|getkeysandflags": "takes requests of one word since 7.2",
         "client|setname": "has request policies since 7.2",
+        "config|resetstat": "has request policies since 7.2",
+        "config|rewrite": "has request policies since 7.2",
+        "msetnx": "is of one shard since 7.2",
+        "randomkey": "has a response policy since 7.2",
+        "scan": "has a response policy since 7.2",
     ]
 
     @Test func infoIsThatOfRedis7() {
