@@ -23,7 +23,7 @@ final class Server {
     var clock: ServerClock
     var random: SystemRandomNumberGenerator
 
-    /// Whether the data is freed with the server. A process that ends leaves that to the system.
+    /// Whether the data is freed with the server; a process that ends leaves that to the system.
     private let freesDataAtEnd: Bool
 
     // What is going on.
