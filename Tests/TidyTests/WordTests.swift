@@ -22,6 +22,7 @@ struct WordTests {
         "Sources/Engine/DataStructures/DeadlineTree.swift": "levels of minima",
         "Sources/Engine/DataStructures/HashTable.swift": "groups of one cache line",
         "Sources/Engine/DataStructures/Listpack.swift": "entries of a packed run",
+        "Sources/Engine/DataStructures/ListpackChain.swift": "nodes with room at both ends",
         "Sources/Engine/DataStructures/SeededHash.swift": "unaligned loads",
         "Sources/Engine/Keyspace/Database+Strings.swift": "hands heap blocks over",
         "Sources/Engine/Keyspace/Database.swift": "state at a fixed address",

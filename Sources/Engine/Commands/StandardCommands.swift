@@ -5,7 +5,7 @@ enum StandardCommands {
             StringCommands.table, GenericCommands.table, ScanCommands.table,
             ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
             ServerCommands.table, MemoryCommands.table, DebugCommands.table,
-            ShutdownCommands.table,
+            ShutdownCommands.table, ListCommands.table, BlockingListCommands.table,
         ].flatMap { $0 }
     }
 }

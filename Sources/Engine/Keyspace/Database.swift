@@ -250,6 +250,9 @@ struct Database {
         arena.free(old.handle, oldBytes)
         table.setHandle(handle, at: position)
         if deadline != 0 { attachDeadline(deadline, to: entry, hash: key.hash) }
+        if type != .string && keyspace.interest.contains(.blocked) {
+            keyspace.record(key.bytes, .replaced, in: self)
+        }
         return entry
     }
 
@@ -519,6 +522,9 @@ struct Database {
         arena.free(entry.handle, oldBytes)
         target.table.insert(handle, hash: newKey.hash)
         if deadline != 0 { target.attachDeadline(deadline, to: moved, hash: newKey.hash) }
+        if !keyspace.interest.isEmpty {
+            keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
+        }
         if !keyspace.interest.isEmpty {
             keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
         }
