@@ -215,7 +215,8 @@ enum ListCommands {
     /// Reply: the key and its elements, or a null array.
     static func lmpop(_ call: inout Call) throws(CommandError) {
         let request = try MultiPop(&call, from: 1)
-        if try !popFirst(request, &call) { call.reply.nullArray() }
+        let didPop = try popFirst(request, &call)
+        if !didPop { call.reply.nullArray() }
     }
 
     /// The arguments that LMPOP and BLMPOP share.
@@ -269,11 +270,13 @@ enum ListCommands {
         guard let from = ListEnd(call.arguments[3]), let to = ListEnd(call.arguments[4]) else {
             throw .syntax
         }
-        if try !move(&call, from: from, to: to) { call.reply.null() }
+        let didMove = try move(&call, from: from, to: to)
+        if !didMove { call.reply.null() }
     }
 
     static func rpoplpush(_ call: inout Call) throws(CommandError) {
-        if try !move(&call, from: .back, to: .front) { call.reply.null() }
+        let didMove = try move(&call, from: .back, to: .front)
+        if !didMove { call.reply.null() }
     }
 
     /// Moves an element between the lists at the first two arguments; false when there is none.
@@ -371,7 +374,8 @@ enum ListCommands {
                             """)
                     }
                     isReversed = rank < 0
-                    skipped = rank.magnitude - 1
+                    // The most negative rank has no opposite; Redis then takes the first match.
+                    skipped = rank == .min ? 0 : rank.magnitude - 1
                 } else if options.take("COUNT") {
                     guard let value = NumberText.integer(try options.next()), value >= 0 else {
                         throw .text("ERR COUNT can't be negative")

@@ -53,7 +53,7 @@ extension Server {
 
     /// Hands the recorded effects to whoever follows the keyspace.
     @inline(never)
-    private func followEvents() {
+    func followEvents() {
         // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
         repeat {
             for event in keyspace.takeEvents() {
