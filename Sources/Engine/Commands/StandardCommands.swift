@@ -2,10 +2,19 @@
 enum StandardCommands {
     static var all: [Command] {
         [
-            StringCommands.table, GenericCommands.table, ScanCommands.table,
-            ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
-            ServerCommands.table, MemoryCommands.table, DebugCommands.table,
-            ShutdownCommands.table, ListCommands.table, BlockingListCommands.table,
+            StringCommands.table,
+            GenericCommands.table,
+            ScanCommands.table,
+            ConnectionCommands.table,
+            ClientCommands.table,
+            CommandCommands.table,
+            ConfigCommands.table,
+            ServerCommands.table,
+            MemoryCommands.table,
+            DebugCommands.table,
+            ShutdownCommands.table,
+            ListCommands.table,
+            BlockingListCommands.table,
         ].flatMap { $0 }
     }
 }

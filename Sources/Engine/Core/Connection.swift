@@ -111,8 +111,8 @@ final class Connection {
         !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
     }
 
-    /// What the object and its strings take, about.
-    static let ownBytes = 560
+    /// What the object, its strings and its place take: measured with 9000 connections.
+    static let ownBytes = 464
 }
 
 /// The one face through which a connection's bytes are read and written: plain sockets today; TLS

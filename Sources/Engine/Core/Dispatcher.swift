@@ -64,9 +64,10 @@ extension Server {
 
     // MARK: - Refusals
 
-    /// No such command, no such subcommand, or the wrong number of arguments. Two kinds come here
-    /// without being refused: the one container that also stands alone (COMMAND), and protected
-    /// commands, for which the index accepts no number of arguments.
+    /// No such command, no such subcommand, or the wrong number of arguments.
+    ///
+    /// Two kinds come here without being refused: the one container that also stands alone
+    /// (COMMAND), and protected commands, for which the index accepts no number of arguments.
     @inline(never)
     private func reject(_ call: inout Call, _ number: Int32) {
         if number >= 0 && commands[number].accepts(call.arguments.count)

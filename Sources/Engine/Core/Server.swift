@@ -100,7 +100,7 @@ final class Server {
     }
 
     /// What the program holds besides, measured once: tables of commands and settings, runtime.
-    static let fixedBytes = 640 * 1024
+    static let fixedBytes = 352 * 1024
 }
 
 /// What a timer of the loop is for.

@@ -115,7 +115,9 @@ struct Database {
         return entry
     }
 
-    /// The entry at `key` even if its time is over; nothing is removed. For DEBUG and MEMORY.
+    /// The entry at `key` even if its time is over; nothing is removed.
+    ///
+    /// For DEBUG and MEMORY.
     func entryDueOrNot(_ key: Key) -> Entry? {
         let handle = table.find(key.bytes, hash: key.hash)
         return handle.isNone ? nil : Entry(handle, arena)
