@@ -117,7 +117,7 @@ extension DebugCommands {
         for index in 2..<call.arguments.count {
             var digest = DataDigest()
             if let entry = call.database.entryDueOrNot(call.key(index)) {
-                digest.mixValue(of: entry)
+                digest.mixValue(of: entry, in: call.database)
             }
             digest.hexadecimal.withByteView { call.reply.simple($0) }
         }
@@ -399,11 +399,13 @@ extension DebugCommands {
     }
 
     private static func packedThreshold(_ call: inout Call) throws(CommandError) {
-        guard let bytes = SettingText.memory(call.arguments[2].array), bytes != 1, bytes <= 1 << 32
+        guard let bytes = SettingText.memory(call.arguments[2].array),
+            bytes > 1, bytes <= (1 << 32) - (1 << 20)
         else {
             throw .text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         }
         call.server.debug.packedThresholdBytes = bytes
+        call.server.followSettings()
         call.reply.ok()
     }
 

@@ -13,6 +13,8 @@ enum StandardCommands {
             MemoryCommands.table,
             DebugCommands.table,
             ShutdownCommands.table,
+            ListCommands.table,
+            BlockingListCommands.table,
         ].flatMap { $0 }
     }
 }

@@ -53,9 +53,13 @@ extension Server {
 
     /// Hands the recorded effects to whoever follows the keyspace.
     @inline(never)
-    private func followEvents() {
+    func followEvents() {
         // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
-        _ = keyspace.takeEvents()
+        repeat {
+            for event in keyspace.takeEvents() {
+                if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+            }
+        } while serveNextLine() || keyspace.hasEvents
     }
 
     // MARK: - Refusals

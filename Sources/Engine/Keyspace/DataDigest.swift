@@ -28,13 +28,19 @@ struct DataDigest {
     // MARK: - Values
 
     /// Takes in the type, value and transience of `entry`, but not its key.
-    mutating func mixValue(of entry: Entry) {
+    mutating func mixValue(of entry: Entry, in database: Database) {
         mix(UInt32(entry.type.rawValue))
         switch entry.type {
         case .string: mixString(entry)
-        case .list, .set, .sortedSet, .hash, .stream: break  // each joins with its type
+        case .list: mixList(database.list(entry))
+        case .set, .sortedSet, .hash, .stream: break  // each joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
+    }
+
+    private mutating func mixList(_ list: ListValue) {
+        var cursor = list.cursor(at: 0)
+        while let value = cursor.next() { value.withText { mix($0) } }
     }
 
     private mutating func mixString(_ entry: Entry) {
@@ -60,7 +66,7 @@ extension Keyspace {
                 let entry = database.entry(at: handle)
                 var one = DataDigest()
                 one.mix(entry.key)
-                one.mixValue(of: entry)
+                one.mixValue(of: entry, in: database)
                 digest.add(one)
             }
         }

@@ -12,6 +12,8 @@ struct KeyEvent: Equatable, Sendable {
     enum Class: UInt8, Sendable {
         case generic, string, list, set, hash, sortedSet, stream, expired, evicted, new, miss,
             module
+        /// For those who follow inside the server; never a notification.
+        case unnamed
     }
 
     let name: StaticString
@@ -36,6 +38,10 @@ struct KeyEvent: Equatable, Sendable {
     static let renameTo = KeyEvent("rename_to", .generic)
     static let moveFrom = KeyEvent("move_from", .generic)
     static let moveTo = KeyEvent("move_to", .generic)
+    /// All keys of a database took another's place.
+    static let swapped = KeyEvent("swapped", .unnamed)
+    /// A value that is no string took the place of another value.
+    static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
     static let setRange = KeyEvent("setrange", .string)
@@ -79,8 +85,10 @@ struct Keyspace {
         var events: ContiguousArray<RecordedEvent>
         var graveyard: Graveyard
         var limits: StringLimits
+        var encodingLimits = EncodingLimits()
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
+        var expected = ExpectedKeys()
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -130,7 +138,7 @@ struct Keyspace {
     /// Frees everything; for tests.
     func destroy() {
         for index in 0..<databaseCount { self[index].destroy() }
-        _ = freeBuried(entries: .max)
+        while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
@@ -151,6 +159,11 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
+        guard interest.contains(.blocked) else { return }
+        for index in [first, second] {
+            state.pointee.events.append(
+                RecordedEvent(event: .swapped, database: index, key: []))
+        }
     }
 
     // MARK: - Time
@@ -208,7 +221,6 @@ struct Keyspace {
 
     // MARK: - Counters and limits
 
-    @inline(__always)
     /// Begins the counting of accesses and removals anew; changes since the last save stand.
     func resetStatistics() {
         let changes = counters.changes
@@ -216,6 +228,7 @@ struct Keyspace {
         counters.changes = changes
     }
 
+    @inline(__always)
     var counters: Counters {
         get { state.pointee.counters }
         nonmutating _modify { yield &state.pointee.counters }
@@ -225,6 +238,12 @@ struct Keyspace {
     var limits: StringLimits {
         get { state.pointee.limits }
         nonmutating _modify { yield &state.pointee.limits }
+    }
+
+    /// Until when collections keep their compact form.
+    var encodingLimits: EncodingLimits {
+        @inline(__always) get { state.pointee.encodingLimits }
+        nonmutating set { state.pointee.encodingLimits = newValue }
     }
 
     var expiryPolicy: ExpiryPolicy {
@@ -251,9 +270,22 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
+        if interest == .blocked && !isExpected(key, event) { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
     }
+
+    /// Whether somebody may wait for what happened to `key`.
+    private func isExpected(_ key: ByteView, _ event: KeyEvent) -> Bool {
+        switch event.kind {
+        case .new, .stream, .unnamed: state.pointee.expected.contains(hasher.hash(key))
+        default: false
+        }
+    }
+
+    /// Somebody waits for `key` to appear; to be taken back by `expectNoLonger`.
+    func expect(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), 1) }
+    func expectNoLonger(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), -1) }
 
     /// The events since the last call, oldest first.
     func takeEvents() -> ContiguousArray<RecordedEvent> {
@@ -276,7 +308,7 @@ struct Keyspace {
 
     @inline(never)
     private func buryHeapValue(of entry: Entry) {
-        precondition(entry.isString, "a value of a type that does not exist")
+        if !entry.isString { return bury(CollectionValue(of: entry)) }
         let block = entry.heapBlock
         if entry.heapString.count < Graveyard.largeBlockBytes {
             apus_heap_free(block)
@@ -285,11 +317,32 @@ struct Keyspace {
         }
     }
 
+    /// Frees a collection that hangs off no entry any more: at once where that is quick, else in
+    /// slices.
+    func bury(_ collection: CollectionValue) {
+        var collection = collection
+        if collection.blockCount(in: arena) <= CollectionValue.blocksFreedAtOnce {
+            _ = collection.free(blocks: .max, in: arena)
+        } else {
+            state.pointee.graveyard.collections.append(collection)
+        }
+    }
+
     func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }
 
-    /// Frees up to about `entries` entries of buried tables; true while more are waiting.
+    /// Frees up to about `entries` entries of buried tables, or blocks of buried collections; true
+    /// while more are waiting.
     func freeBuried(entries: Int) -> Bool {
         var left = entries
+        while left > 0, var collection = state.pointee.graveyard.collections.popLast() {
+            let blocks = min(left, 256)
+            if collection.free(blocks: blocks, in: arena) {
+                state.pointee.graveyard.freedEntries += 1
+            } else {
+                state.pointee.graveyard.collections.append(collection)
+            }
+            left -= blocks
+        }
         while left > 0, let table = state.pointee.graveyard.tables.last {
             var handles: ContiguousArray<Arena.Handle> = []
             table.popEntries(limit: min(left, 256), into: &handles)
@@ -301,7 +354,7 @@ struct Keyspace {
                 state.pointee.graveyard.tables.removeLast()
             }
         }
-        return !state.pointee.graveyard.tables.isEmpty
+        return hasBuriedWork
     }
 
     private func free(_ entry: Entry) {
@@ -311,12 +364,16 @@ struct Keyspace {
         arena.free(entry.handle, bytes)
     }
 
-    var hasBuriedTables: Bool { !state.pointee.graveyard.tables.isEmpty }
+    /// Whether `freeBuried` has something to do.
+    var hasBuriedWork: Bool {
+        !state.pointee.graveyard.tables.isEmpty || !state.pointee.graveyard.collections.isEmpty
+    }
     var hasBuriedBlocks: Bool { !state.pointee.graveyard.heapBlocks.isEmpty }
 
     /// Entries buried and not yet freed, and freed since the start.
     var buriedEntries: Int {
-        state.pointee.graveyard.tables.reduce(state.pointee.graveyard.heapBlocks.count) {
+        let graveyard = state.pointee.graveyard
+        return graveyard.tables.reduce(graveyard.heapBlocks.count + graveyard.collections.count) {
             $0 + $1.count
         }
     }
@@ -342,8 +399,25 @@ struct Graveyard {
     static let largeBlockBytes = 1 << 20
 
     var tables: [HashTable<KeyPolicy>] = []
+    var collections: [CollectionValue] = []
     var heapBlocks: [UnsafeMutableRawPointer] = []
     var freedEntries = 0
+}
+
+/// Which keys somebody waits for, about: counts by a few bits of the hash, so that a key nobody
+/// waits for is told apart without a look into a dictionary.
+private struct ExpectedKeys {
+    private var counts: ContiguousArray<Int32> = []
+    private static let slots = 1024
+
+    mutating func add(_ hash: UInt64, _ change: Int32) {
+        if counts.isEmpty { counts = ContiguousArray(repeating: 0, count: Self.slots) }
+        counts[Int(hash % UInt64(Self.slots))] += change
+    }
+
+    func contains(_ hash: UInt64) -> Bool {
+        !counts.isEmpty && counts[Int(hash % UInt64(Self.slots))] > 0
+    }
 }
 
 /// How long strings may become.

@@ -67,6 +67,9 @@ import Testing
         let text = arguments.map { String(decoding: $0, as: UTF8.self) }
         #expect(reader.isAtEnd, "malformed reply to \(text), seed \(seed)")
         client.connection.reply.drain(client.connection.reply.count)
+        // A client that waits for a key shall go on.
+        _ = client.server.unblock(client.connection, .timeout)
+        client.connection.reply.drain(client.connection.reply.count)
         // What RESET, QUIT, CLIENT REPLY OFF and the like leave behind is not this test's matter.
         client.connection.session = Session()
         client.connection.session.isAuthenticated = true
