@@ -117,7 +117,7 @@ extension DebugCommands {
         for index in 2..<call.arguments.count {
             var digest = DataDigest()
             if let entry = call.database.entryDueOrNot(call.key(index)) {
-                digest.mixValue(of: entry)
+                digest.mixValue(of: entry, in: call.database)
             }
             digest.hexadecimal.withByteView { call.reply.simple($0) }
         }

@@ -27,12 +27,19 @@ struct IntSet {
         setHeader(width: 2, count: 0)
     }
 
-    /// A set with these bytes, which must be valid.
-    init(copying bytes: ByteView, _ arena: Arena) {
-        precondition(Self.isValid(bytes), "bytes that are no intset")
+    /// A set with these bytes; nil when they are none.
+    init?(validating bytes: ByteView, _ arena: Arena) {
+        guard Self.isValid(bytes) else { return nil }
+        self.init(copying: bytes, arena)
+    }
+
+    private init(copying bytes: ByteView, _ arena: Arena) {
         self.init(Block.allocate(bytes.count, in: arena), arena)
         bytes.copy(to: start)
     }
+
+    /// The same integers in a block of their own.
+    func copied() -> IntSet { IntSet(copying: bytes, arena) }
 
     @inline(__always)
     private var start: UnsafeMutableRawPointer { block.address(in: arena) }

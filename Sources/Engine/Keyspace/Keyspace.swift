@@ -40,6 +40,19 @@ struct KeyEvent: Equatable, Sendable {
     static let append = KeyEvent("append", .string)
     static let setRange = KeyEvent("setrange", .string)
     static let incrementBy = KeyEvent("incrby", .string)
+    static let setAdd = KeyEvent("sadd", .set)
+    static let setRemove = KeyEvent("srem", .set)
+    static let setPop = KeyEvent("spop", .set)
+    static let setInterStore = KeyEvent("sinterstore", .set)
+    static let setUnionStore = KeyEvent("sunionstore", .set)
+    static let setDiffStore = KeyEvent("sdiffstore", .set)
+    static let hashSet = KeyEvent("hset", .hash)
+    static let hashDelete = KeyEvent("hdel", .hash)
+    static let hashIncrementBy = KeyEvent("hincrby", .hash)
+    static let hashIncrementByFloat = KeyEvent("hincrbyfloat", .hash)
+    static let hashExpire = KeyEvent("hexpire", .hash)
+    static let hashExpired = KeyEvent("hexpired", .hash)
+    static let hashPersist = KeyEvent("hpersist", .hash)
     static let incrementByFloat = KeyEvent("incrbyfloat", .string)
 }
 
@@ -82,6 +95,7 @@ struct Keyspace {
         var encodingLimits = EncodingLimits()
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
+        var drawCount: UInt64 = 0
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -96,6 +110,8 @@ struct Keyspace {
         var misses = 0
         var expired = 0
         var expiredTimeCapReached = 0
+        /// Fields of hashes.
+        var expiredFields = 0
         var evicted = 0
         /// Changes since the last save.
         var changes = 0
@@ -185,6 +201,21 @@ struct Keyspace {
         nonmutating set {
             state.pointee.accessStamp = newValue ? Entry.untouched : state.pointee.creationStamp
         }
+    }
+
+    // MARK: - Chance
+
+    /// A random word, by hashing a counter with the secret seed: fast, uniform, and not to be
+    /// foreseen by clients.
+    func nextRandom() -> UInt64 {
+        state.pointee.drawCount &+= 1
+        return hasher.hash(state.pointee.drawCount)
+    }
+
+    /// A random number from 0 to `bound` - 1; the bias is below 2^-32 for any size of collection.
+    func random(below bound: Int) -> Int {
+        precondition(bound > 0, "nothing to draw from")
+        return Int(nextRandom().multipliedFullWidth(by: UInt64(bound)).high)
     }
 
     // MARK: - Deadlines

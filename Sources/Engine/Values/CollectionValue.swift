@@ -30,6 +30,8 @@ struct CollectionValue {
     func blockCount(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
+        case .set: SetValue.blockCount(encoding, payload, in: arena)
+        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -38,6 +40,8 @@ struct CollectionValue {
     func count(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.count(encoding, payload, in: arena)
+        case .set: SetValue.count(encoding, payload, in: arena)
+        case .hash: HashValue.count(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -48,6 +52,8 @@ struct CollectionValue {
     mutating func free(blocks: Int, in arena: Arena) -> Bool {
         switch type {
         case .list: return ListValue.free(encoding, &payload, blocks: blocks, in: arena)
+        case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -58,25 +64,30 @@ struct CollectionValue {
     func memoryBytes(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
+        case .set: SetValue.memoryBytes(encoding, payload, in: arena)
+        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
 
     /// A copy that shares nothing. O(bytes).
-    func copied(in arena: Arena) -> CollectionValue {
-        switch type {
-        case .list:
-            CollectionValue(
-                type: type, encoding: encoding,
-                payload: ListValue.copy(encoding, payload, in: arena))
-        default: preconditionFailure("a value of a type that does not exist")
-        }
+    func copied(in arena: Arena) throws(CommandError) -> CollectionValue {
+        let copy: UInt64 =
+            switch type {
+            case .list: ListValue.copy(encoding, payload, in: arena)
+            case .set: try SetValue.copy(encoding, payload, in: arena)
+            case .hash: try HashValue.copy(encoding, payload, in: arena)
+            default: preconditionFailure("a value of a type that does not exist")
+            }
+        return CollectionValue(type: type, encoding: encoding, payload: copy)
     }
 
     /// As OBJECT ENCODING calls it.
     var encodingName: StaticString {
         switch type {
         case .list: ListValue.encodingName
+        case .set: SetValue.encodingName(encoding)
+        case .hash: HashValue.encodingName(encoding)
         default: type.name
         }
     }

@@ -5,10 +5,21 @@
 /// every hash among those of the hash's group of keys, so that one timer serves keys and fields.
 /// Bounds may be too early (a field was removed or given another deadline), never too late.
 extension HashValue {
+    /// Whether `entry` is a hash of which any field has a deadline.
+    @inline(__always)
+    static func hasDeadlines(_ entry: Entry) -> Bool {
+        entry.isOf(.hash) && entry.encoding & 1 != 0
+    }
+
     /// No field is due before this moment; `never` where none has a deadline.
-    var earliestDeadline: Int64 {
-        guard expires else { return Self.never }
-        return isTable ? table.context.deadlines?.earliest ?? Self.never : packed.earliest
+    var earliestDeadline: Int64 { Self.earliestDeadline(of: entry, arena) }
+
+    static func earliestDeadline(of entry: Entry, _ arena: Arena) -> Int64 {
+        guard hasDeadlines(entry) else { return never }
+        if entry.encoding & 2 != 0 {
+            return table(at: entry.payload, arena).context.deadlines?.earliest ?? never
+        }
+        return PackedRecords(Block(word: entry.payload), .expiringFields, arena).earliest
     }
 
     /// Gives a field another deadline, or `never`; false if there is no such field.
@@ -51,7 +62,7 @@ extension HashValue {
     func beginExpiring() {
         if isTable {
             setEncoding(.expiringTable)
-            makeDeadlineTree(of: table, expiringCount: 0)
+            Self.makeDeadlineTree(of: table, expiringCount: 0)
         } else {
             let old = packed
             let new = old.reshaped(.expiringFields)
@@ -79,13 +90,13 @@ extension HashValue {
     }
 
     /// A tree that holds the deadlines of all fields of `table`; O(fields).
-    func makeDeadlineTree(of table: FieldTable, expiringCount: Int) {
+    static func makeDeadlineTree(of table: FieldTable, expiringCount: Int) {
         let deadlines = DeadlineTree.create(groupCount: table.groupCount)
         table.context.deadlines = deadlines
         table.context.expiringCount = expiringCount
         if expiringCount == 0 { return }
         for group in 0..<table.groupCount {
-            var due = DueFields(arena: arena, now: .min)
+            var due = DueFields(arena: table.context.arena, now: .min)
             table.visitGroup(group, &due)
             deadlines.lower(group, due.nextDeadline)
         }

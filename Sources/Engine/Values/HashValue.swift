@@ -48,8 +48,8 @@ struct HashValue {
     func setEncoding(_ encoding: Encoding) { entry.encoding = encoding.rawValue }
 
     /// As OBJECT ENCODING calls it.
-    var encodingName: StaticString {
-        isTable ? "hashtable" : expires ? "listpackex" : "listpack"
+    static func encodingName(_ encoding: UInt8) -> StaticString {
+        encoding & 2 != 0 ? "hashtable" : encoding & 1 != 0 ? "listpackex" : "listpack"
     }
 
     @inline(__always)
@@ -61,10 +61,7 @@ struct HashValue {
     func store(_ packed: PackedRecords) { entry.payload = packed.block.word }
 
     @inline(__always)
-    var table: FieldTable {
-        FieldTable(
-            at: arena.address(Arena.Handle(raw: UInt32(truncatingIfNeeded: entry.payload))))
-    }
+    var table: FieldTable { Self.table(at: entry.payload, arena) }
 
     /// Whether the time of something with this deadline is over.
     @inline(__always)
@@ -72,15 +69,23 @@ struct HashValue {
 
     // MARK: - Creation
 
-    /// Makes a fresh entry of type hash an empty one.
-    func initialize() {
-        setEncoding(.packed)
-        store(PackedRecords(.fields, arena))
+    /// An empty hash that hangs off nothing yet.
+    static func make(_ arena: Arena) -> CollectionValue {
+        CollectionValue(
+            type: .hash, encoding: Encoding.packed.rawValue,
+            payload: PackedRecords(.fields, arena).block.word)
     }
 
-    private func makeTable() -> FieldTable {
-        FieldTable.create(
-            arena: arena, context: FieldPolicy.Context(arena: arena, hasher: keyspace.hasher))
+    private static func payload(of table: FieldTable, _ arena: Arena) -> UInt64 {
+        UInt64(arena.handle(at: table.address).raw)
+    }
+
+    static func table(at payload: UInt64, _ arena: Arena) -> FieldTable {
+        FieldTable(at: arena.address(Arena.Handle(raw: UInt32(truncatingIfNeeded: payload))))
+    }
+
+    private static func shape(_ encoding: UInt8) -> PackedRecords.Shape {
+        encoding & 1 != 0 ? .expiringFields : .fields
     }
 
     // MARK: - Lookup
@@ -144,7 +149,7 @@ struct HashValue {
         var packed = self.packed
         let limits = keyspace.encodingLimits
         let old = packed.find(name)
-        guard name.count <= limits.hashStringBytes, value.count <= limits.hashStringBytes,
+        guard name.count <= limits.hashValueBytes, value.count <= limits.hashValueBytes,
             packed.hasRoom(for: name, value),
             old != nil || packed.count < min(limits.hashEntries, PackedRecords.mostRecords)
         else {
@@ -228,7 +233,8 @@ struct HashValue {
 
     private func leavePacked() throws(CommandError) {
         let packed = self.packed
-        let table = makeTable()
+        let table = FieldTable.create(
+            arena: arena, context: FieldPolicy.Context(arena: arena, hasher: keyspace.hasher))
         var offset = packed.firstOffset
         var expiringCount = 0
         while let record = packed.record(at: offset) {
@@ -236,7 +242,7 @@ struct HashValue {
                 let block = FieldBlock.make(
                     record.name, record.value, deadline: record.deadline, arena)
             else {
-                Self.free(table, arena, limit: .max)
+                Self.free(table, fields: .max, in: arena)
                 throw .outOfMemory
             }
             table.insert(block.handle, hash: keyspace.hasher.hash(record.name))
@@ -245,8 +251,8 @@ struct HashValue {
         }
         packed.block.free(in: arena)
         setEncoding(expires ? .expiringTable : .table)
-        entry.payload = UInt64(arena.handle(at: table.address).raw)
-        if expires { makeDeadlineTree(of: table, expiringCount: expiringCount) }
+        entry.payload = Self.payload(of: table, arena)
+        if expires { Self.makeDeadlineTree(of: table, expiringCount: expiringCount) }
     }
 
     // MARK: - At random
@@ -355,38 +361,47 @@ struct HashValue {
 
     // MARK: - Whole values
 
-    /// A copy of all fields in `target`, a fresh entry of type hash.
-    func copy(to target: HashValue) throws(CommandError) {
-        if !isTable {
-            target.store(packed.reshaped(packed.shape))
-        } else {
-            let copied = makeTable()
-            var cursor = FieldTable.Cursor()
-            while true {
-                let handle = table.next(from: &cursor)
-                if handle.isNone { break }
-                let field = Self.field(FieldBlock(handle, arena))
-                guard
-                    let block = FieldBlock.make(
-                        field.name, field.value, deadline: field.deadline, arena)
-                else {
-                    Self.free(copied, arena, limit: .max)
-                    throw .outOfMemory
-                }
-                copied.insert(block.handle, hash: keyspace.hasher.hash(field.name))
-            }
-            if expires {
-                makeDeadlineTree(of: copied, expiringCount: table.context.expiringCount)
-            }
-            target.entry.payload = UInt64(arena.handle(at: copied.address).raw)
-        }
-        target.entry.encoding = entry.encoding
-        if expires { target.database.countExpiringHash(1) }
+    static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        encoding & 2 != 0 ? table(at: payload, arena).count : 1
     }
 
-    /// Every byte beyond the entry's block; O(n) in a table.
-    var memoryBytes: Int {
-        guard isTable else { return Block(word: entry.payload).bytes }
+    static func count(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        if encoding & 2 != 0 { return table(at: payload, arena).count }
+        return PackedRecords(Block(word: payload), shape(encoding), arena).count
+    }
+
+    static func free(
+        _ encoding: UInt8, _ payload: UInt64, blocks: Int, in arena: Arena
+    ) -> Bool {
+        guard encoding & 2 != 0 else {
+            Block(word: payload).free(in: arena)
+            return true
+        }
+        return free(table(at: payload, arena), fields: blocks, in: arena)
+    }
+
+    /// Frees about so many fields of a table that belongs to no hash, and the table when it is
+    /// empty; true then.
+    @discardableResult
+    private static func free(_ table: FieldTable, fields: Int, in arena: Arena) -> Bool {
+        table.context.deadlines?.destroy()
+        table.context.deadlines = nil
+        var freed = 0
+        while freed < fields && !table.isEmpty {
+            var handles: ContiguousArray<Arena.Handle> = []
+            table.popEntries(limit: min(fields - freed, 256), into: &handles)
+            for handle in handles { FieldBlock(handle, arena).free(arena) }
+            freed += handles.count
+        }
+        guard table.isEmpty else { return false }
+        table.destroy()
+        return true
+    }
+
+    /// Every byte behind the payload; O(n) in a table.
+    static func memoryBytes(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        guard encoding & 2 != 0 else { return Block(word: payload).bytes }
+        let table = table(at: payload, arena)
         var bytes = table.memoryBytes + (table.context.deadlines?.memoryBytes ?? 0)
         var cursor = FieldTable.Cursor()
         while true {
@@ -396,32 +411,39 @@ struct HashValue {
         }
     }
 
-    /// Frees everything but a table, which is returned to be freed in slices.
-    static func dismantle(_ entry: Entry, _ arena: Arena) -> FieldTable? {
-        guard entry.encoding & 2 != 0 else {
-            Block(word: entry.payload).free(in: arena)
-            return nil
+    static func copy(
+        _ encoding: UInt8, _ payload: UInt64, in arena: Arena
+    ) throws(CommandError) -> UInt64 {
+        guard encoding & 2 != 0 else {
+            let shape = shape(encoding)
+            return PackedRecords(Block(word: payload), shape, arena).reshaped(shape).block.word
         }
-        let handle = Arena.Handle(raw: UInt32(truncatingIfNeeded: entry.payload))
-        let table = FieldTable(at: arena.address(handle))
-        table.context.deadlines?.destroy()
-        table.context.deadlines = nil
-        return table
+        return try copy(table(at: payload, arena), in: arena)
     }
 
-    /// Frees about `limit` fields of a table cut off from its hash, and the table when it is empty.
-    ///
-    /// Returns how many fields went.
-    @discardableResult
-    static func free(_ table: FieldTable, _ arena: Arena, limit: Int) -> Int {
-        var freed = 0
-        while freed < limit && !table.isEmpty {
-            var handles: ContiguousArray<Arena.Handle> = []
-            table.popEntries(limit: min(limit - freed, 256), into: &handles)
-            for handle in handles { FieldBlock(handle, arena).free(arena) }
-            freed += handles.count
+    private static func copy(
+        _ table: FieldTable, in arena: Arena
+    ) throws(CommandError) -> UInt64 {
+        let old = table.context
+        let copied = FieldTable.create(
+            arena: arena, context: FieldPolicy.Context(arena: arena, hasher: old.hasher))
+        var cursor = FieldTable.Cursor()
+        while true {
+            let handle = table.next(from: &cursor)
+            if handle.isNone { break }
+            let field = field(FieldBlock(handle, arena))
+            guard
+                let block = FieldBlock.make(
+                    field.name, field.value, deadline: field.deadline, arena)
+            else {
+                free(copied, fields: .max, in: arena)
+                throw .outOfMemory
+            }
+            copied.insert(block.handle, hash: old.hasher.hash(field.name))
         }
-        if table.isEmpty { table.destroy() }
-        return freed
+        if old.deadlines != nil {
+            makeDeadlineTree(of: copied, expiringCount: old.expiringCount)
+        }
+        return payload(of: copied, arena)
     }
 }

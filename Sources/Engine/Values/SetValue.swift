@@ -60,7 +60,9 @@ struct SetValue {
     ///
     /// Redis 7.0 has no name for the packed encoding (7.2 calls its like `listpack`) and keeps such
     /// sets in a hash table; clients written for 7.0 look for that name, so it is the one we give.
-    var encodingName: StaticString { encoding == .integers ? "intset" : "hashtable" }
+    static func encodingName(_ encoding: UInt8) -> StaticString {
+        encoding == Encoding.integers.rawValue ? "intset" : "hashtable"
+    }
 
     private var arena: Arena { keyspace.arena }
 
@@ -72,40 +74,54 @@ struct SetValue {
     }
 
     @inline(__always)
-    var table: MemberTable {
-        MemberTable(
-            at: arena.address(Arena.Handle(raw: UInt32(truncatingIfNeeded: entry.payload))))
-    }
+    var table: MemberTable { Self.table(at: entry.payload, arena) }
 
     // MARK: - Creation
 
-    /// Makes a fresh entry of type set an empty one, in the encoding that suits `member`.
-    func initialize(for member: ByteView) {
-        if NumberText.integer(member) != nil && keyspace.encodingLimits.setIntegers > 0 {
-            entry.encoding = Encoding.integers.rawValue
-            entry.payload = IntSet(arena).block.word
-        } else if fitsPacked(member, count: 0) {
-            entry.encoding = Encoding.packed.rawValue
-            entry.payload = PackedRecords(.members, arena).block.word
-        } else {
-            use(makeTable())
+    /// An empty set that hangs off nothing yet, in the encoding that suits `member`.
+    static func make(for member: ByteView, _ keyspace: Keyspace) -> CollectionValue {
+        let (arena, limits) = (keyspace.arena, keyspace.encodingLimits)
+        if limits.setIntegers > 0 && NumberText.integer(member) != nil {
+            return collection(.integers, IntSet(arena).block.word)
         }
+        if limits.setEntries > 0 && member.count <= limits.setValueBytes {
+            return collection(.packed, PackedRecords(.members, arena).block.word)
+        }
+        return collection(.table, payload(of: makeTable(keyspace), arena))
     }
 
-    private func makeTable() -> MemberTable {
+    /// An empty set for results of set algebra, which begin as integers whatever comes.
+    static func make(_ keyspace: Keyspace) -> CollectionValue {
+        collection(.integers, IntSet(keyspace.arena).block.word)
+    }
+
+    private static func collection(_ encoding: Encoding, _ payload: UInt64) -> CollectionValue {
+        CollectionValue(type: .set, encoding: encoding.rawValue, payload: payload)
+    }
+
+    private static func payload(of table: MemberTable, _ arena: Arena) -> UInt64 {
+        UInt64(arena.handle(at: table.address).raw)
+    }
+
+    private static func table(at payload: UInt64, _ arena: Arena) -> MemberTable {
+        MemberTable(at: arena.address(Arena.Handle(raw: UInt32(truncatingIfNeeded: payload))))
+    }
+
+    private static func makeTable(_ keyspace: Keyspace) -> MemberTable {
         MemberTable.create(
-            arena: arena, context: MemberPolicy.Context(arena: arena, hasher: keyspace.hasher))
+            arena: keyspace.arena,
+            context: MemberPolicy.Context(arena: keyspace.arena, hasher: keyspace.hasher))
     }
 
     private func use(_ table: MemberTable) {
         entry.encoding = Encoding.table.rawValue
-        entry.payload = UInt64(arena.handle(at: table.address).raw)
+        entry.payload = Self.payload(of: table, arena)
     }
 
     private func fitsPacked(_ member: ByteView, count: Int) -> Bool {
         let limits = keyspace.encodingLimits
         return count < min(limits.setEntries, PackedRecords.mostRecords)
-            && member.count <= limits.setMemberBytes
+            && member.count <= limits.setValueBytes
     }
 
     // MARK: - Lookup
@@ -196,7 +212,7 @@ struct SetValue {
         let count = integers.count + (isInside ? 0 : 1)
         let longest = max(NumberText.longestInteger, member.count)
         if count <= min(limits.setEntries, PackedRecords.mostRecords),
-            longest <= limits.setMemberBytes
+            longest <= limits.setValueBytes
         {
             var packed = PackedRecords(.members, arena)
             for index in 0..<integers.count {
@@ -205,7 +221,7 @@ struct SetValue {
             entry.encoding = Encoding.packed.rawValue
             entry.payload = packed.block.word
         } else {
-            let table = makeTable()
+            let table = Self.makeTable(keyspace)
             for index in 0..<integers.count {
                 try NumberText.withText(of: integers[index]) { (text) throws(CommandError) in
                     try append(text, to: table)
@@ -218,7 +234,7 @@ struct SetValue {
 
     private func leavePacked() throws(CommandError) {
         let packed = self.packed
-        let table = makeTable()
+        let table = Self.makeTable(keyspace)
         var offset = packed.firstOffset
         while let record = packed.record(at: offset) {
             try append(record.name, to: table)
@@ -231,7 +247,7 @@ struct SetValue {
     /// Adds a member known to be absent to a table not yet in use; frees the table where that fails.
     private func append(_ member: ByteView, to table: MemberTable) throws(CommandError) {
         guard let block = MemberBlock.make(member, arena) else {
-            Self.free(table, arena, limit: .max)
+            Self.free(table, members: .max, in: arena)
             throw .outOfMemory
         }
         table.insert(block.handle, hash: keyspace.hasher.hash(member))
@@ -397,32 +413,72 @@ struct SetValue {
         }
     }
 
+    /// One step of SSCAN: appends where members are and returns the next cursor (0: done).
+    ///
+    /// A compact set shows all at once, a table those of as many groups as it takes.
+    func scan(
+        _ cursor: UInt64, atLeast wanted: Int, mostSteps: Int,
+        into positions: inout ContiguousArray<Position>
+    ) -> UInt64 {
+        guard encoding == .table else {
+            positions = self.positions()
+            return 0
+        }
+        var handles: ContiguousArray<Arena.Handle> = []
+        var (next, steps) = (cursor, mostSteps)
+        repeat {
+            next = table.scan(next, &handles)
+            steps -= 1
+        } while next != 0 && steps > 0 && handles.count < wanted
+        for handle in handles { positions.append(Position(raw: Int(handle.raw))) }
+        return next
+    }
+
     // MARK: - Whole values
 
-    /// A copy of all members in `target`, a fresh entry of type set.
-    func copy(to target: SetValue) throws(CommandError) {
+    static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        encoding == Encoding.table.rawValue ? table(at: payload, arena).count : 1
+    }
+
+    static func count(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        let block = Block(word: payload)
         switch encoding {
-        case .integers:
-            target.entry.payload = IntSet(copying: integers.bytes, arena).block.word
-            target.entry.encoding = entry.encoding
-        case .packed:
-            target.entry.payload = packed.reshaped(.members).block.word
-            target.entry.encoding = entry.encoding
-        case .table:
-            let table = makeTable()
-            var cursor = Cursor()
-            while let member = next(from: &cursor) {
-                try member.withBytes { (bytes) throws(CommandError) in
-                    try append(bytes, to: table)
-                }
-            }
-            target.use(table)
+        case Encoding.integers.rawValue: return IntSet(block, arena).count
+        case Encoding.packed.rawValue: return PackedRecords(block, .members, arena).count
+        default: return table(at: payload, arena).count
         }
     }
 
-    /// Every byte beyond the entry's block; O(n) in a table.
-    var memoryBytes: Int {
-        guard encoding == .table else { return Block(word: entry.payload).bytes }
+    static func free(
+        _ encoding: UInt8, _ payload: UInt64, blocks: Int, in arena: Arena
+    ) -> Bool {
+        guard encoding == Encoding.table.rawValue else {
+            Block(word: payload).free(in: arena)
+            return true
+        }
+        return free(table(at: payload, arena), members: blocks, in: arena)
+    }
+
+    /// Frees about so many members of a table that belongs to no set, and the table when it is
+    /// empty; true then.
+    @discardableResult
+    private static func free(_ table: MemberTable, members: Int, in arena: Arena) -> Bool {
+        var freed = 0
+        while freed < members && !table.isEmpty {
+            var handles: ContiguousArray<Arena.Handle> = []
+            table.popEntries(limit: min(members - freed, 256), into: &handles)
+            for handle in handles { MemberBlock(handle, arena).free(arena) }
+            freed += handles.count
+        }
+        guard table.isEmpty else { return false }
+        table.destroy()
+        return true
+    }
+
+    /// Every byte behind the payload; O(n) in a table.
+    static func memoryBytes(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        guard encoding == Encoding.table.rawValue else { return Block(word: payload).bytes }
+        let table = table(at: payload, arena)
         var bytes = table.memoryBytes
         var cursor = MemberTable.Cursor()
         while true {
@@ -432,27 +488,34 @@ struct SetValue {
         }
     }
 
-    /// Frees everything but a table, which is returned to be freed in slices.
-    func dismantle() -> MemberTable? {
-        if encoding == .table { return table }
-        Block(word: entry.payload).free(in: arena)
-        return nil
+    static func copy(
+        _ encoding: UInt8, _ payload: UInt64, in arena: Arena
+    ) throws(CommandError) -> UInt64 {
+        let block = Block(word: payload)
+        switch encoding {
+        case Encoding.integers.rawValue:
+            return IntSet(block, arena).copied().block.word
+        case Encoding.packed.rawValue:
+            return PackedRecords(block, .members, arena).reshaped(.members).block.word
+        default: return try copy(table(at: payload, arena), in: arena)
+        }
     }
 
-    /// Frees about `limit` members of a table cut off from its set, and the table when it is empty.
-    ///
-    /// Returns how many members went.
-    @discardableResult
-    static func free(_ table: MemberTable, _ arena: Arena, limit: Int) -> Int {
-        var freed = 0
-        while freed < limit && !table.isEmpty {
-            var handles: ContiguousArray<Arena.Handle> = []
-            table.popEntries(limit: min(limit - freed, 256), into: &handles)
-            for handle in handles { MemberBlock(handle, arena).free(arena) }
-            freed += handles.count
+    private static func copy(
+        _ table: MemberTable, in arena: Arena
+    ) throws(CommandError) -> UInt64 {
+        let copied = MemberTable.create(arena: arena, context: table.context)
+        var cursor = MemberTable.Cursor()
+        while true {
+            let handle = table.next(from: &cursor)
+            if handle.isNone { return Self.payload(of: copied, arena) }
+            let bytes = MemberBlock(handle, arena).bytes
+            guard let block = MemberBlock.make(bytes, arena) else {
+                free(copied, members: .max, in: arena)
+                throw .outOfMemory
+            }
+            copied.insert(block.handle, hash: table.context.hasher.hash(bytes))
         }
-        if table.isEmpty { table.destroy() }
-        return freed
     }
 
     /// Stops the process where a promise does not hold; for tests.
