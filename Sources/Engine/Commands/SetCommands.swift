@@ -121,8 +121,14 @@ enum SetCommands {
             set = try call.database.makeSet(key, for: call.arguments[2])
         }
         var added = 0
-        for index in 2..<call.arguments.count where try set.insert(call.arguments[index]) {
-            added &+= 1
+        do throws(CommandError) {
+            for index in 2..<call.arguments.count where try set.insert(call.arguments[index]) {
+                added &+= 1
+            }
+        } catch {
+            // No memory for the first member: the empty set does not stay.
+            if set.count == 0 { call.database.remove(set.entry, key) }
+            throw error
         }
         if added > 0 { call.changed(key, .setAdd, by: added) }
         call.reply.integer(added)

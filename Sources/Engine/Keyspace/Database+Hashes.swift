@@ -22,9 +22,10 @@ extension Database {
         return HashValue(entry, self)
     }
 
-    /// An empty hash at a key that does not exist.
-    func makeHash(_ key: Key) throws(CommandError) -> HashValue {
-        HashValue(try setCollection(key, HashValue.make(keyspace.arena)), self)
+    /// `found`, or an empty hash at a key that does not exist.
+    func makeHash(_ key: Key, unless found: HashValue? = nil) throws(CommandError) -> HashValue {
+        if let found { return found }
+        return HashValue(try setCollection(key, HashValue.make(keyspace.arena)), self)
     }
 
     // MARK: - Deadlines of fields

@@ -359,6 +359,28 @@ struct HashValue {
         return nil
     }
 
+    /// One step of HSCAN: appends where fields are and returns the next cursor (0: done).
+    ///
+    /// A packed hash shows all at once, a table those of as many groups as it takes. Fields whose
+    /// time is over may be among them.
+    func scan(
+        _ cursor: UInt64, atLeast wanted: Int, mostSteps: Int,
+        into positions: inout ContiguousArray<Position>
+    ) -> UInt64 {
+        guard isTable else {
+            positions = self.positions()
+            return 0
+        }
+        var handles: ContiguousArray<Arena.Handle> = []
+        var (next, steps) = (cursor, mostSteps)
+        repeat {
+            next = table.scan(next, &handles)
+            steps -= 1
+        } while next != 0 && steps > 0 && handles.count < wanted
+        for handle in handles { positions.append(Position(raw: Int(handle.raw))) }
+        return next
+    }
+
     // MARK: - Whole values
 
     static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
