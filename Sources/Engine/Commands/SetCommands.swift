@@ -290,7 +290,8 @@ enum SetCommands {
         guard let count = NumberText.integer(text) else { throw .notInteger }
         guard count != .min else {
             throw .text(
-                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+            )
         }
         return Int(count)
     }

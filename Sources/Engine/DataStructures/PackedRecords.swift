@@ -264,6 +264,7 @@ struct PackedRecords {
             offset = record.end
             seen += 1
         }
-        precondition(offset == bytes && offset <= block.bytes && seen == count, "the walk ends at the end")
+        precondition(
+            offset == bytes && offset <= block.bytes && seen == count, "the walk ends at the end")
     }
 }
