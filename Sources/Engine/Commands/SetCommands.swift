@@ -168,7 +168,7 @@ enum SetCommands {
         guard let entry = call.database.entry(sourceKey) else { return call.reply.integer(0) }
         guard entry.isOf(.set) else { throw .wrongType }
         let target = try call.database.set(targetKey)
-        let source = SetValue(entry, call.keyspace)
+        let source = SetValue(entry, call.keyspace.values)
         entry.touch(call.keyspace.accessStamp)
         if let target, target.entry.handle == entry.handle {
             return call.reply.integer(source.contains(member) ? 1 : 0)

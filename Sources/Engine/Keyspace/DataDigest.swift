@@ -32,8 +32,8 @@ struct DataDigest {
         mix(UInt32(entry.type.rawValue))
         switch entry.type {
         case .string: mixString(entry)
-        case .set: addMembers(SetValue(entry, database.keyspace))
-        case .hash: addFields(HashValue(entry, database))
+        case .set: addMembers(SetValue(entry, database.keyspace.values))
+        case .hash: addFields(database.hashValue(entry))
         case .list, .sortedSet, .stream: break  // each joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }

@@ -11,7 +11,7 @@ extension Database {
     func readHash(_ key: Key) throws(CommandError) -> HashValue? {
         guard let entry = try read(key, of: .hash) else { return nil }
         if HashValue.hasDeadlines(entry) && removeDueFields(entry, key) { return nil }
-        return HashValue(entry, self)
+        return hashValue(entry)
     }
 
     /// The hash a command is about to change.
@@ -19,13 +19,13 @@ extension Database {
     func hash(_ key: Key) throws(CommandError) -> HashValue? {
         guard let entry = try entry(key, of: .hash) else { return nil }
         if HashValue.hasDeadlines(entry) && removeDueFields(entry, key) { return nil }
-        return HashValue(entry, self)
+        return hashValue(entry)
     }
 
     /// `found`, or an empty hash at a key that does not exist.
     func makeHash(_ key: Key, unless found: HashValue? = nil) throws(CommandError) -> HashValue {
         if let found { return found }
-        return HashValue(try setCollection(key, HashValue.make(keyspace.arena)), self)
+        return hashValue(try setCollection(key, HashValue.make(keyspace.arena)))
     }
 
     // MARK: - Deadlines of fields
@@ -35,7 +35,7 @@ extension Database {
     func indexFields(of entry: Entry, _ key: Key) {
         guard HashValue.hasDeadlines(entry) else { return }
         countExpiringHash(1)
-        noteFields(of: HashValue(entry, self), key)
+        noteFields(of: hashValue(entry), key)
     }
 
     /// A field of `hash` has got a deadline.
@@ -48,14 +48,14 @@ extension Database {
     @inline(never)
     private func removeDueFields(_ entry: Entry, _ key: Key) -> Bool {
         guard keyspace.expiryPolicy == .remove else { return false }
-        let hash = HashValue(entry, self)
+        let hash = hashValue(entry)
         guard hash.isDue(hash.earliestDeadline) else { return false }
         return purge(hash, key, limit: Self.fieldsPurgedOnAccess)
     }
 
     /// One step of active expiry: removes some due fields of a hash, and the hash with the last.
     func expireFields(_ entry: Entry, _ key: Key) {
-        let hash = HashValue(entry, self)
+        let hash = hashValue(entry)
         if !purge(hash, key, limit: Self.fieldsPurgedAtOnce) { noteFields(of: hash, key) }
     }
 

@@ -4,19 +4,19 @@ extension Database {
     @inline(__always)
     func readSet(_ key: Key) throws(CommandError) -> SetValue? {
         guard let entry = try read(key, of: .set) else { return nil }
-        return SetValue(entry, keyspace)
+        return SetValue(entry, keyspace.values)
     }
 
     /// The set a command is about to change.
     @inline(__always)
     func set(_ key: Key) throws(CommandError) -> SetValue? {
         guard let entry = try entry(key, of: .set) else { return nil }
-        return SetValue(entry, keyspace)
+        return SetValue(entry, keyspace.values)
     }
 
     /// An empty set at a key that does not exist, in the encoding that suits `member`.
     func makeSet(_ key: Key, for member: ByteView) throws(CommandError) -> SetValue {
-        SetValue(try setCollection(key, SetValue.make(for: member, keyspace)), keyspace)
+        SetValue(try setCollection(key, SetValue.make(for: member, keyspace.values)), keyspace.values)
     }
 
     // MARK: - Results of set algebra
@@ -27,11 +27,11 @@ extension Database {
         let handle = keyspace.arena.allocate(bytes)
         if handle.isNone { throw .outOfMemory }
         let entry = entry(at: handle)
-        let value = SetValue.make(keyspace)
+        let value = SetValue.make(keyspace.values)
         entry.initialize(
             key: .empty, type: .set, encoding: value.encoding, inlineLength: 0, access: 0)
         entry.payload = value.payload
-        return SetValue(entry, keyspace)
+        return SetValue(entry, keyspace.values)
     }
 
     /// Frees a set at no key.

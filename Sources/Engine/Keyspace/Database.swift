@@ -55,7 +55,7 @@ struct Database {
         /// Sum of the deadlines of those keys, for the average INFO shows.
         var deadlineSum: Double = 0
         /// Hashes with fields that have a deadline.
-        var expiringHashCount = 0
+        let expiringHashes: SharedCount
     }
 
     private let state: UnsafeMutablePointer<State>
@@ -69,7 +69,7 @@ struct Database {
             to: State(
                 index: index, keyspace: keyspace,
                 table: HashTable.create(arena: keyspace.arena, context: context),
-                deadlines: DeadlineTree.create()))
+                deadlines: DeadlineTree.create(), expiringHashes: SharedCount.create()))
         return database
     }
 
@@ -80,6 +80,7 @@ struct Database {
         removeAll(lazily: false)
         table.destroy()
         deadlines.destroy()
+        state.pointee.expiringHashes.destroy()
         state.deallocate()
     }
 
@@ -92,7 +93,8 @@ struct Database {
     /// Keys, including those expired and not yet met.
     var count: Int { table.count }
     var expiringCount: Int { state.pointee.expiringCount }
-    var expiringHashCount: Int { state.pointee.expiringHashCount }
+    /// Hashes with fields that have a deadline.
+    var expiringHashCount: Int { state.pointee.expiringHashes.value }
     /// Bytes of the index of deadlines.
     var deadlineIndexBytes: Int { deadlines.memoryBytes }
     /// Every byte that `entry` takes, but for its places in table and index; O(1) for strings.
@@ -367,7 +369,12 @@ struct Database {
     }
 
     /// A hash has got its first field with a deadline (1), or has lost the last one (-1).
-    func countExpiringHash(_ change: Int) { state.pointee.expiringHashCount &+= change }
+    func countExpiringHash(_ change: Int) { state.pointee.expiringHashes.value &+= change }
+
+    @inline(__always)
+    func hashValue(_ entry: Entry) -> HashValue {
+        HashValue(entry, keyspace.values, counting: state.pointee.expiringHashes)
+    }
 
     /// The moment at which the next key or field may be due; nil when none has a deadline.
     var earliestDeadline: Int64? {
@@ -474,7 +481,7 @@ struct Database {
         state.pointee.table = HashTable.create(arena: arena, context: context)
         state.pointee.expiringCount = 0
         state.pointee.deadlineSum = 0
-        state.pointee.expiringHashCount = 0
+        state.pointee.expiringHashes.value = 0
         deadlines.removeAll()
         old.context = KeyPolicy.Context(arena: arena, hasher: keyspace.hasher, database: nil)
         keyspace.bury(table: old)
@@ -500,11 +507,11 @@ struct Database {
         state.pointee = State(
             index: mine.index, keyspace: mine.keyspace, table: theirs.table,
             deadlines: theirs.deadlines, expiringCount: theirs.expiringCount,
-            deadlineSum: theirs.deadlineSum, expiringHashCount: theirs.expiringHashCount)
+            deadlineSum: theirs.deadlineSum, expiringHashes: theirs.expiringHashes)
         other.state.pointee = State(
             index: theirs.index, keyspace: theirs.keyspace, table: mine.table,
             deadlines: mine.deadlines, expiringCount: mine.expiringCount,
-            deadlineSum: mine.deadlineSum, expiringHashCount: mine.expiringHashCount)
+            deadlineSum: mine.deadlineSum, expiringHashes: mine.expiringHashes)
         state.pointee.table.context = KeyPolicy.Context(
             arena: arena, hasher: keyspace.hasher, database: self)
         other.state.pointee.table.context = KeyPolicy.Context(

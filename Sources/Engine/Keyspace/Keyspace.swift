@@ -92,10 +92,9 @@ struct Keyspace {
         var events: ContiguousArray<RecordedEvent>
         var graveyard: Graveyard
         var limits: StringLimits
-        var encodingLimits = EncodingLimits()
+        let values: ValueContext
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
-        var drawCount: UInt64 = 0
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -128,14 +127,15 @@ struct Keyspace {
         let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
         let keyspace = Keyspace(state: state)
         let databases = UnsafeMutablePointer<Database>.allocate(capacity: databaseCount)
+        let arena = arena ?? Arena.create()
+        let hasher = SeededHash(seed: seed.0, seed.1, seed.2, seed.3)
         state.initialize(
             to: State(
-                arena: arena ?? Arena.create(),
-                hasher: SeededHash(seed: seed.0, seed.1, seed.2, seed.3), now: 0, accessStamp: 0,
-                creationStamp: 0,
+                arena: arena, hasher: hasher, now: 0, accessStamp: 0, creationStamp: 0,
                 interest: [], counters: Counters(), databases: databases,
                 databaseCount: databaseCount, events: [], graveyard: Graveyard(),
-                limits: StringLimits()))
+                limits: StringLimits(),
+                values: ValueContext.create(arena: arena, hasher: hasher)))
         for index in 0..<databaseCount {
             (databases + index).initialize(to: Database.create(index: index, in: keyspace))
         }
@@ -149,6 +149,7 @@ struct Keyspace {
         for index in 0..<databaseCount { self[index].destroy() }
         while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
+        state.pointee.values.destroy()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
         state.deallocate()
@@ -156,6 +157,9 @@ struct Keyspace {
 
     @inline(__always) var arena: Arena { state.pointee.arena }
     @inline(__always) var hasher: SeededHash { state.pointee.hasher }
+
+    /// What the values of all databases share.
+    @inline(__always) var values: ValueContext { state.pointee.values }
 
     var databaseCount: Int { state.pointee.databaseCount }
 
@@ -176,7 +180,10 @@ struct Keyspace {
     @inline(__always)
     var now: Int64 {
         get { state.pointee.now }
-        nonmutating set { state.pointee.now = newValue }
+        nonmutating set {
+            state.pointee.now = newValue
+            state.pointee.values.now = newValue
+        }
     }
 
     /// What an access leaves in an entry: whole seconds, 24 bits; `Entry.untouched` leaves it alone.
@@ -201,21 +208,6 @@ struct Keyspace {
         nonmutating set {
             state.pointee.accessStamp = newValue ? Entry.untouched : state.pointee.creationStamp
         }
-    }
-
-    // MARK: - Chance
-
-    /// A random word, by hashing a counter with the secret seed: fast, uniform, and not to be
-    /// foreseen by clients.
-    func nextRandom() -> UInt64 {
-        state.pointee.drawCount &+= 1
-        return hasher.hash(state.pointee.drawCount)
-    }
-
-    /// A random number from 0 to `bound` - 1; the bias is below 2^-32 for any size of collection.
-    func random(below bound: Int) -> Int {
-        precondition(bound > 0, "nothing to draw from")
-        return Int(nextRandom().multipliedFullWidth(by: UInt64(bound)).high)
     }
 
     // MARK: - Deadlines
@@ -261,8 +253,8 @@ struct Keyspace {
 
     /// Until when collections keep their compact form.
     var encodingLimits: EncodingLimits {
-        @inline(__always) get { state.pointee.encodingLimits }
-        nonmutating set { state.pointee.encodingLimits = newValue }
+        get { values.limits }
+        nonmutating set { values.limits = newValue }
     }
 
     var expiryPolicy: ExpiryPolicy {

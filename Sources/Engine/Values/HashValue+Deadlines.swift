@@ -35,7 +35,7 @@ extension HashValue {
             if deadline == Self.never { forgetDeadline() }
             return true
         }
-        let hash = keyspace.hasher.hash(name)
+        let hash = context.hasher.hash(name)
         let position = table.locate(name, hash: hash)
         guard position.isFound else { return false }
         let old = FieldBlock(table.handle(at: position), arena)
@@ -70,7 +70,7 @@ extension HashValue {
             setEncoding(.expiringPacked)
             store(new)
         }
-        database.countExpiringHash(1)
+        countExpiringHash(1)
     }
 
     /// No field has a deadline any more: the memory for them goes.
@@ -86,7 +86,7 @@ extension HashValue {
             setEncoding(.packed)
             store(new)
         }
-        database.countExpiringHash(-1)
+        countExpiringHash(-1)
     }
 
     /// A tree that holds the deadlines of all fields of `table`; O(fields).
@@ -151,12 +151,12 @@ extension HashValue {
         while let deadlines = table.context.deadlines, isDue(deadlines.earliest),
             removed + visited < limit, let group = deadlines.earliestGroup()
         {
-            var due = DueFields(arena: arena, now: keyspace.now)
+            var due = DueFields(arena: arena, now: context.now)
             table.visitGroup(group, &due)
             deadlines.set(group, due.nextDeadline)
             for handle in due.handles {
                 let block = FieldBlock(handle, arena)
-                table.remove(entry: handle, hash: keyspace.hasher.hash(block.field))
+                table.remove(entry: handle, hash: context.hasher.hash(block.field))
                 block.free(arena)
             }
             removed += due.handles.count

@@ -27,16 +27,21 @@ struct HashValue {
     static var never: Int64 { PackedRecords.never }
 
     let entry: Entry
-    let database: Database
+    let context: ValueContext
+    /// How many hashes of the database have fields with deadlines.
+    private let expiringHashes: SharedCount
 
     @inline(__always)
-    init(_ entry: Entry, _ database: Database) {
+    init(_ entry: Entry, _ context: ValueContext, counting expiringHashes: SharedCount) {
         self.entry = entry
-        self.database = database
+        self.context = context
+        self.expiringHashes = expiringHashes
     }
 
-    var keyspace: Keyspace { database.keyspace }
-    var arena: Arena { database.keyspace.arena }
+    @inline(__always)
+    var arena: Arena { context.arena }
+
+    func countExpiringHash(_ change: Int) { expiringHashes.value &+= change }
 
     @inline(__always)
     var isTable: Bool { entry.encoding & 2 != 0 }
@@ -65,7 +70,7 @@ struct HashValue {
 
     /// Whether the time of something with this deadline is over.
     @inline(__always)
-    func isDue(_ deadline: Int64) -> Bool { deadline < keyspace.now }
+    func isDue(_ deadline: Int64) -> Bool { deadline < context.now }
 
     // MARK: - Creation
 
@@ -97,7 +102,7 @@ struct HashValue {
     @inline(__always)
     func value(of name: ByteView) -> ByteView? {
         if isTable {
-            let handle = table.find(name, hash: keyspace.hasher.hash(name))
+            let handle = table.find(name, hash: context.hasher.hash(name))
             if handle.isNone { return nil }
             let block = FieldBlock(handle, arena)
             if block.hasDeadline && isDue(block.deadline) { return nil }
@@ -111,7 +116,7 @@ struct HashValue {
     func field(_ name: ByteView) -> Field? {
         let found: Field
         if isTable {
-            let handle = table.find(name, hash: keyspace.hasher.hash(name))
+            let handle = table.find(name, hash: context.hasher.hash(name))
             if handle.isNone { return nil }
             found = Self.field(FieldBlock(handle, arena))
         } else {
@@ -147,7 +152,7 @@ struct HashValue {
     ) throws(CommandError) -> Bool {
         if deadline != Self.never && !expires { beginExpiring() }
         var packed = self.packed
-        let limits = keyspace.encodingLimits
+        let limits = context.limits
         let old = packed.find(name)
         guard name.count <= limits.hashValueBytes, value.count <= limits.hashValueBytes,
             packed.hasRoom(for: name, value),
@@ -174,7 +179,7 @@ struct HashValue {
         _ name: ByteView, _ value: ByteView, _ deadline: Int64, _ keepsDeadline: Bool
     ) throws(CommandError) -> Bool {
         let table = self.table
-        let hash = keyspace.hasher.hash(name)
+        let hash = context.hasher.hash(name)
         let position = table.locate(name, hash: hash)
         guard position.isFound else {
             guard let block = FieldBlock.make(name, value, deadline: deadline, arena) else {
@@ -222,7 +227,7 @@ struct HashValue {
             if hadDeadline { forgetDeadline() }
             return !wasDue
         }
-        let handle = table.remove(name, hash: keyspace.hasher.hash(name))
+        let handle = table.remove(name, hash: context.hasher.hash(name))
         if handle.isNone { return false }
         let block = FieldBlock(handle, arena)
         let (wasDue, hadDeadline) = (isDue(block.deadline), block.hasDeadline)
@@ -234,7 +239,7 @@ struct HashValue {
     private func leavePacked() throws(CommandError) {
         let packed = self.packed
         let table = FieldTable.create(
-            arena: arena, context: FieldPolicy.Context(arena: arena, hasher: keyspace.hasher))
+            arena: arena, context: FieldPolicy.Context(arena: arena, hasher: context.hasher))
         var offset = packed.firstOffset
         var expiringCount = 0
         while let record = packed.record(at: offset) {
@@ -245,7 +250,7 @@ struct HashValue {
                 Self.free(table, fields: .max, in: arena)
                 throw .outOfMemory
             }
-            table.insert(block.handle, hash: keyspace.hasher.hash(record.name))
+            table.insert(block.handle, hash: context.hasher.hash(record.name))
             if record.deadline != Self.never { expiringCount += 1 }
             offset = record.end
         }
@@ -300,14 +305,14 @@ struct HashValue {
         if isTable {
             // Mostly none is due; where many are, they are counted out instead of drawn again.
             for _ in 0..<(expires ? 100 : 1) where !table.isEmpty {
-                let handle = table.randomEntry(seed: keyspace.nextRandom())
+                let handle = table.randomEntry(seed: context.nextRandom())
                 if !isDue(FieldBlock(handle, arena).deadline) {
                     return Position(raw: Int(handle.raw))
                 }
             }
         }
         let all = positions()
-        return all.isEmpty ? nil : all[keyspace.random(below: all.count)]
+        return all.isEmpty ? nil : all[context.random(below: all.count)]
     }
 
     /// `wanted` different fields, every choice with the same probability; all where there are no
@@ -317,13 +322,13 @@ struct HashValue {
         if wanted >= count { return positions() }
         if !isTable || expires || wanted > count / 3 {
             var all = positions()
-            all.keepRandom(wanted) { keyspace.random(below: $0) }
+            all.keepRandom(wanted) { context.random(below: $0) }
             return all
         }
         var chosen: Set<Position> = []
         var result: ContiguousArray<Position> = []
         while result.count < wanted {
-            let handle = table.randomEntry(seed: keyspace.nextRandom())
+            let handle = table.randomEntry(seed: context.nextRandom())
             let position = Position(raw: Int(handle.raw))
             if chosen.insert(position).inserted { result.append(position) }
         }

@@ -39,12 +39,12 @@ struct SetValue {
     }
 
     let entry: Entry
-    private let keyspace: Keyspace
+    private let context: ValueContext
 
     @inline(__always)
-    init(_ entry: Entry, _ keyspace: Keyspace) {
+    init(_ entry: Entry, _ context: ValueContext) {
         self.entry = entry
-        self.keyspace = keyspace
+        self.context = context
     }
 
     @inline(__always)
@@ -64,7 +64,7 @@ struct SetValue {
         encoding == Encoding.integers.rawValue ? "intset" : "hashtable"
     }
 
-    private var arena: Arena { keyspace.arena }
+    private var arena: Arena { context.arena }
 
     private var integers: IntSet { IntSet(Block(word: entry.payload), arena) }
 
@@ -79,20 +79,20 @@ struct SetValue {
     // MARK: - Creation
 
     /// An empty set that hangs off nothing yet, in the encoding that suits `member`.
-    static func make(for member: ByteView, _ keyspace: Keyspace) -> CollectionValue {
-        let (arena, limits) = (keyspace.arena, keyspace.encodingLimits)
+    static func make(for member: ByteView, _ context: ValueContext) -> CollectionValue {
+        let (arena, limits) = (context.arena, context.limits)
         if limits.setIntegers > 0 && NumberText.integer(member) != nil {
             return collection(.integers, IntSet(arena).block.word)
         }
         if limits.setEntries > 0 && member.count <= limits.setValueBytes {
             return collection(.packed, PackedRecords(.members, arena).block.word)
         }
-        return collection(.table, payload(of: makeTable(keyspace), arena))
+        return collection(.table, payload(of: makeTable(context), arena))
     }
 
     /// An empty set for results of set algebra, which begin as integers whatever comes.
-    static func make(_ keyspace: Keyspace) -> CollectionValue {
-        collection(.integers, IntSet(keyspace.arena).block.word)
+    static func make(_ context: ValueContext) -> CollectionValue {
+        collection(.integers, IntSet(context.arena).block.word)
     }
 
     private static func collection(_ encoding: Encoding, _ payload: UInt64) -> CollectionValue {
@@ -107,10 +107,10 @@ struct SetValue {
         MemberTable(at: arena.address(Arena.Handle(raw: UInt32(truncatingIfNeeded: payload))))
     }
 
-    private static func makeTable(_ keyspace: Keyspace) -> MemberTable {
+    private static func makeTable(_ context: ValueContext) -> MemberTable {
         MemberTable.create(
-            arena: keyspace.arena,
-            context: MemberPolicy.Context(arena: keyspace.arena, hasher: keyspace.hasher))
+            arena: context.arena,
+            context: MemberPolicy.Context(arena: context.arena, hasher: context.hasher))
     }
 
     private func use(_ table: MemberTable) {
@@ -119,7 +119,7 @@ struct SetValue {
     }
 
     private func fitsPacked(_ member: ByteView, count: Int) -> Bool {
-        let limits = keyspace.encodingLimits
+        let limits = context.limits
         return count < min(limits.setEntries, PackedRecords.mostRecords)
             && member.count <= limits.setValueBytes
     }
@@ -137,7 +137,7 @@ struct SetValue {
     @inline(__always)
     func contains(_ member: ByteView) -> Bool {
         switch encoding {
-        case .table: return !table.find(member, hash: keyspace.hasher.hash(member)).isNone
+        case .table: return !table.find(member, hash: context.hasher.hash(member)).isNone
         case .packed: return packed.find(member) != nil
         case .integers:
             guard let integer = NumberText.integer(member) else { return false }
@@ -158,7 +158,7 @@ struct SetValue {
     @inline(__always)
     func insert(_ member: ByteView) throws(CommandError) -> Bool {
         guard encoding == .table else { return try insertCompact(member) }
-        let hash = keyspace.hasher.hash(member)
+        let hash = context.hasher.hash(member)
         let table = self.table
         guard table.find(member, hash: hash).isNone else { return false }
         guard let block = MemberBlock.make(member, arena) else { throw .outOfMemory }
@@ -195,7 +195,7 @@ struct SetValue {
         guard integers.insert(integer) else { return false }
         entry.payload = integers.block.word
         // The peers never let the array pass 2^30, whatever the setting says.
-        if integers.count > min(keyspace.encodingLimits.setIntegers, 1 << 30) {
+        if integers.count > min(context.limits.setIntegers, 1 << 30) {
             try NumberText.withText(of: integer) { (text) throws(CommandError) in
                 try leaveIntegers(for: text, isInside: true)
             }
@@ -208,7 +208,7 @@ struct SetValue {
         for member: ByteView, isInside: Bool = false
     ) throws(CommandError) {
         let integers = self.integers
-        let limits = keyspace.encodingLimits
+        let limits = context.limits
         let count = integers.count + (isInside ? 0 : 1)
         let longest = max(NumberText.longestInteger, member.count)
         if count <= min(limits.setEntries, PackedRecords.mostRecords),
@@ -221,7 +221,7 @@ struct SetValue {
             entry.encoding = Encoding.packed.rawValue
             entry.payload = packed.block.word
         } else {
-            let table = Self.makeTable(keyspace)
+            let table = Self.makeTable(context)
             for index in 0..<integers.count {
                 try NumberText.withText(of: integers[index]) { (text) throws(CommandError) in
                     try append(text, to: table)
@@ -234,7 +234,7 @@ struct SetValue {
 
     private func leavePacked() throws(CommandError) {
         let packed = self.packed
-        let table = Self.makeTable(keyspace)
+        let table = Self.makeTable(context)
         var offset = packed.firstOffset
         while let record = packed.record(at: offset) {
             try append(record.name, to: table)
@@ -250,14 +250,14 @@ struct SetValue {
             Self.free(table, members: .max, in: arena)
             throw .outOfMemory
         }
-        table.insert(block.handle, hash: keyspace.hasher.hash(member))
+        table.insert(block.handle, hash: context.hasher.hash(member))
     }
 
     /// Takes `member` out; false if it is not there. An empty set is the caller's to delete.
     @inline(__always)
     func remove(_ member: ByteView) -> Bool {
         guard encoding == .table else { return removeCompact(member) }
-        let handle = table.remove(member, hash: keyspace.hasher.hash(member))
+        let handle = table.remove(member, hash: context.hasher.hash(member))
         if handle.isNone { return false }
         MemberBlock(handle, arena).free(arena)
         return true
@@ -283,14 +283,14 @@ struct SetValue {
     /// A member, every one with the same probability; the set must not be empty.
     func randomMember() -> SetMember {
         switch encoding {
-        case .integers: return .integer(integers[keyspace.random(below: count)])
+        case .integers: return .integer(integers[context.random(below: count)])
         case .packed:
-            guard let record = packed.record(number: keyspace.random(below: packed.count)) else {
+            guard let record = packed.record(number: context.random(below: packed.count)) else {
                 preconditionFailure("a random member of an empty set")
             }
             return .bytes(record.name)
         case .table:
-            let handle = table.randomEntry(seed: keyspace.nextRandom())
+            let handle = table.randomEntry(seed: context.nextRandom())
             return .bytes(MemberBlock(handle, arena).bytes)
         }
     }
@@ -300,13 +300,13 @@ struct SetValue {
         switch encoding {
         case .integers:
             var integers = self.integers
-            let index = keyspace.random(below: integers.count)
+            let index = context.random(below: integers.count)
             body(.integer(integers[index]))
             integers.remove(at: index)
             entry.payload = integers.block.word
         case .packed:
             var packed = self.packed
-            guard let record = packed.record(number: keyspace.random(below: packed.count)) else {
+            guard let record = packed.record(number: context.random(below: packed.count)) else {
                 preconditionFailure("a random member of an empty set")
             }
             body(.bytes(record.name))
@@ -314,9 +314,9 @@ struct SetValue {
             entry.payload = packed.block.word
         case .table:
             let table = self.table
-            let member = MemberBlock(table.randomEntry(seed: keyspace.nextRandom()), arena)
+            let member = MemberBlock(table.randomEntry(seed: context.nextRandom()), arena)
             body(.bytes(member.bytes))
-            table.remove(entry: member.handle, hash: keyspace.hasher.hash(member.bytes))
+            table.remove(entry: member.handle, hash: context.hasher.hash(member.bytes))
             member.free(arena)
         }
     }
@@ -371,13 +371,13 @@ struct SetValue {
         if wanted >= count { return positions() }
         if encoding != .table || wanted > count / 3 {
             var all = positions()
-            all.keepRandom(wanted) { keyspace.random(below: $0) }
+            all.keepRandom(wanted) { context.random(below: $0) }
             return all
         }
         var chosen: Set<Position> = []
         var result: ContiguousArray<Position> = []
         while result.count < wanted {
-            let handle = table.randomEntry(seed: keyspace.nextRandom())
+            let handle = table.randomEntry(seed: context.nextRandom())
             let position = Position(raw: Int(handle.raw))
             if chosen.insert(position).inserted { result.append(position) }
         }
