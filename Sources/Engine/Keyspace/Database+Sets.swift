@@ -16,7 +16,8 @@ extension Database {
 
     /// An empty set at a key that does not exist, in the encoding that suits `member`.
     func makeSet(_ key: Key, for member: ByteView) throws(CommandError) -> SetValue {
-        SetValue(try setCollection(key, SetValue.make(for: member, keyspace.values)), keyspace.values)
+        SetValue(
+            try setCollection(key, SetValue.make(for: member, keyspace.values)), keyspace.values)
     }
 
     // MARK: - Results of set algebra
