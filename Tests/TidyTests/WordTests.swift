@@ -23,6 +23,7 @@ struct WordTests {
         "Sources/Engine/DataStructures/HashTable.swift": "groups of one cache line",
         "Sources/Engine/DataStructures/Listpack.swift": "entries of a packed run",
         "Sources/Engine/DataStructures/IntSet.swift": "sorted integers in a block",
+        "Sources/Engine/DataStructures/ListpackChain.swift": "nodes with room at both ends",
         "Sources/Engine/DataStructures/PackedRecords.swift": "strings one behind the other",
         "Sources/Engine/DataStructures/SeededHash.swift": "unaligned loads",
         "Sources/Engine/Keyspace/Database+Strings.swift": "hands heap blocks over",

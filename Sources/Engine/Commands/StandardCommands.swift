@@ -2,11 +2,21 @@
 enum StandardCommands {
     static var all: [Command] {
         [
-            StringCommands.table, SetCommands.table, HashCommands.table,
-            GenericCommands.table, ScanCommands.table,
-            ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
-            ServerCommands.table, MemoryCommands.table, DebugCommands.table,
+            StringCommands.table,
+            SetCommands.table,
+            HashCommands.table,
+            GenericCommands.table,
+            ScanCommands.table,
+            ConnectionCommands.table,
+            ClientCommands.table,
+            CommandCommands.table,
+            ConfigCommands.table,
+            ServerCommands.table,
+            MemoryCommands.table,
+            DebugCommands.table,
             ShutdownCommands.table,
+            ListCommands.table,
+            BlockingListCommands.table,
         ].flatMap { $0 }
     }
 }

@@ -32,7 +32,7 @@ struct Command: Sendable {
         _ categories: CommandCategories = [], group: CommandGroup, keys: [KeySpec] = [],
         keyFinder: KeyFinder? = nil, since: String, _ summary: String, syntax: String = "",
         tips: [String] = [], deprecated: (since: String, replacement: String)? = nil,
-        _ handler: @escaping Handler
+        _ handler: @escaping Handler, subcommands: [Command] = []
     ) {
         self.name = name
         self.arity = arity
@@ -47,7 +47,7 @@ struct Command: Sendable {
         self.tips = tips
         self.deprecated = deprecated
         self.handler = handler
-        self.subcommands = []
+        self.subcommands = subcommands
     }
 
     /// A container: its first argument names the subcommand.

@@ -32,11 +32,17 @@ struct DataDigest {
         mix(UInt32(entry.type.rawValue))
         switch entry.type {
         case .string: mixString(entry)
+        case .list: mixList(database.list(entry))
         case .set: addMembers(SetValue(entry, database.keyspace.values))
         case .hash: addFields(database.hashValue(entry))
-        case .list, .sortedSet, .stream: break  // each joins with its type
+        case .sortedSet, .stream: break  // each joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
+    }
+
+    private mutating func mixList(_ list: ListValue) {
+        var cursor = list.cursor(at: 0)
+        while let value = cursor.next() { value.withText { mix($0) } }
     }
 
     private mutating func addMembers(_ set: SetValue) {
