@@ -9,11 +9,11 @@ enum HashCommands {
             Command(
                 "HEXISTS", .exactly(3), [.readOnly, .fast], group: .hash,
                 keys: [.at(1, .readOnly, [])], since: "2.0.0",
-                "Tells whether a hash has a field.", syntax: "key field", hexists),
+                "Tells whether a hash has a field.", syntax: "key field", element: 2, hexists),
             Command(
                 "HGET", .exactly(3), [.readOnly, .fast], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
-                "Returns the value of a field of a hash.", syntax: "key field", hget),
+                "Returns the value of a field of a hash.", syntax: "key field", element: 2, hget),
             Command(
                 "HGETALL", .exactly(2), [.readOnly], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
@@ -32,7 +32,7 @@ enum HashCommands {
                 "HMGET", .atLeast(3), [.readOnly, .fast], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
                 "Returns the values of several fields of a hash.",
-                syntax: "key field [field ...]", hmget),
+                syntax: "key field [field ...]", element: 2, hmget),
             Command(
                 "HRANDFIELD", .atLeast(2), [.readOnly], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "6.2.0",
@@ -47,7 +47,7 @@ enum HashCommands {
             Command(
                 "HSTRLEN", .exactly(3), [.readOnly, .fast], group: .hash,
                 keys: [.at(1, .readOnly, [])], since: "3.2.0",
-                "Returns the length of the value of a field.", syntax: "key field", hstrlen),
+                "Returns the length of the value of a field.", syntax: "key field", element: 2, hstrlen),
             Command(
                 "HVALS", .exactly(2), [.readOnly], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
@@ -63,17 +63,17 @@ enum HashCommands {
                 "HDEL", .atLeast(3), [.write, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.delete])], since: "2.0.0",
                 "Deletes fields of a hash, and the hash with the last.",
-                syntax: "key field [field ...]", hdel),
+                syntax: "key field [field ...]", element: 2, hdel),
             Command(
                 "HINCRBY", .exactly(4), [.write, .denyOOM, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.access, .update])], since: "2.0.0",
                 "Adds an integer to the value of a field, which counts as 0 where it is missing.",
-                syntax: "key field increment", hincrby),
+                syntax: "key field increment", element: 2, hincrby),
             Command(
                 "HINCRBYFLOAT", .exactly(4), [.write, .denyOOM, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.access, .update])], since: "2.6.0",
                 "Adds a number to the value of a field, which counts as 0 where it is missing.",
-                syntax: "key field increment", hincrbyfloat),
+                syntax: "key field increment", element: 2, hincrbyfloat),
             Command(
                 "HMSET", .atLeast(4), [.write, .denyOOM, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.update])], since: "2.0.0",
@@ -83,12 +83,12 @@ enum HashCommands {
                 "HSET", .atLeast(4), [.write, .denyOOM, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.update])], since: "2.0.0",
                 "Sets fields of a hash, which is created where it does not exist.",
-                syntax: "key field value [field value ...]", hset),
+                syntax: "key field value [field value ...]", element: 2, hset),
             Command(
                 "HSETNX", .exactly(4), [.write, .denyOOM, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.insert])], since: "2.0.0",
                 "Sets a field of a hash that does not have it yet.", syntax: "key field value",
-                hsetnx),
+                element: 2, hsetnx),
         ]
     }
 
@@ -119,7 +119,10 @@ enum HashCommands {
         var index = 2
         do throws(CommandError) {
             while index < call.arguments.count {
-                if try hash.set(call.arguments[index], call.arguments[index &+ 1]) {
+                if try hash.set(
+                    call.arguments[index], call.arguments[index &+ 1],
+                    hash: call.arguments.hash(index))
+                {
                     created &+= 1
                 }
                 index &+= 2
@@ -170,7 +173,7 @@ enum HashCommands {
 
     static func hget(_ call: inout Call) throws(CommandError) {
         guard let hash = try call.database.readHash(call.key(1)),
-            let value = hash.value(of: call.arguments[2])
+            let value = hash.value(of: call.arguments[2], hash: call.arguments.hash(2))
         else { return call.reply.null() }
         call.reply.bulk(value)
     }
@@ -180,7 +183,9 @@ enum HashCommands {
         let hash = try call.database.readHash(call.key(1))
         call.reply.array(call.arguments.count &- 2)
         for index in 2..<call.arguments.count {
-            if let value = hash?.value(of: call.arguments[index]) {
+            if let value = hash?.value(
+                of: call.arguments[index], hash: call.arguments.hash(index))
+            {
                 call.reply.bulk(value)
             } else {
                 call.reply.null()
@@ -258,7 +263,10 @@ enum HashCommands {
         let key = call.key(1)
         guard let hash = try call.database.hash(key) else { return call.reply.integer(0) }
         var removed = 0
-        for index in 2..<call.arguments.count where hash.remove(call.arguments[index]) {
+        for index in 2..<call.arguments.count
+        where hash.remove(
+            call.arguments[index], hash: call.arguments.hash(index))
+        {
             removed &+= 1
             if hash.count == 0 { break }
         }

@@ -9,7 +9,7 @@ enum SetCommands {
                 "SADD", .atLeast(3), [.write, .denyOOM, .fast], group: .set,
                 keys: [.at(1, .readWrite, [.insert])], since: "1.0.0",
                 "Adds members to a set, which is created where it does not exist.",
-                syntax: "key member [member ...]", sadd),
+                syntax: "key member [member ...]", element: 2, sadd),
             Command(
                 "SCARD", .exactly(2), [.readOnly, .fast], group: .set,
                 keys: [.at(1, .readOnly, [])], since: "1.0.0",
@@ -17,7 +17,7 @@ enum SetCommands {
             Command(
                 "SISMEMBER", .exactly(3), [.readOnly, .fast], group: .set,
                 keys: [.at(1, .readOnly, [])], since: "1.0.0",
-                "Tells whether a set has a member.", syntax: "key member", sismember),
+                "Tells whether a set has a member.", syntax: "key member", element: 2, sismember),
             Command(
                 "SMEMBERS", .exactly(2), [.readOnly], group: .set,
                 keys: [.at(1, .readOnly, [.access])], since: "1.0.0",
@@ -27,7 +27,7 @@ enum SetCommands {
                 "SMISMEMBER", .atLeast(3), [.readOnly, .fast], group: .set,
                 keys: [.at(1, .readOnly, [.access])], since: "6.2.0",
                 "Tells for each of several members whether a set has it.",
-                syntax: "key member [member ...]", smismember),
+                syntax: "key member [member ...]", element: 2, smismember),
             Command(
                 "SMOVE", .exactly(4), [.write, .fast], group: .set,
                 keys: [
@@ -49,7 +49,7 @@ enum SetCommands {
                 "SREM", .atLeast(3), [.write, .fast], group: .set,
                 keys: [.at(1, .readWrite, [.delete])], since: "1.0.0",
                 "Removes members from a set, and the set with the last.",
-                syntax: "key member [member ...]", srem),
+                syntax: "key member [member ...]", element: 2, srem),
             Command(
                 "SSCAN", .atLeast(3), [.readOnly], group: .set,
                 keys: [.at(1, .readOnly, [.access])], since: "2.8.0",
@@ -122,7 +122,10 @@ enum SetCommands {
         }
         var added = 0
         do throws(CommandError) {
-            for index in 2..<call.arguments.count where try set.insert(call.arguments[index]) {
+            for index in 2..<call.arguments.count
+            where try set.insert(
+                call.arguments[index], hash: call.arguments.hash(index))
+            {
                 added &+= 1
             }
         } catch {
@@ -141,7 +144,10 @@ enum SetCommands {
         let key = call.key(1)
         guard let set = try call.database.set(key) else { return call.reply.integer(0) }
         var removed = 0
-        for index in 2..<call.arguments.count where set.remove(call.arguments[index]) {
+        for index in 2..<call.arguments.count
+        where set.remove(
+            call.arguments[index], hash: call.arguments.hash(index))
+        {
             removed &+= 1
             if set.count == 0 { break }
         }
@@ -190,7 +196,8 @@ enum SetCommands {
 
     static func sismember(_ call: inout Call) throws(CommandError) {
         let set = try call.database.readSet(call.key(1))
-        call.reply.integer(set?.contains(call.arguments[2]) ?? false ? 1 : 0)
+        call.reply.integer(
+            set?.contains(call.arguments[2], hash: call.arguments.hash(2)) ?? false ? 1 : 0)
     }
 
     /// O(1) a member.

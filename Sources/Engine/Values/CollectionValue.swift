@@ -50,6 +50,26 @@ struct CollectionValue {
         }
     }
 
+    // MARK: - Looking ahead
+
+    /// Asks for the memory that leads to the element of this hash; a type without such elements
+    /// does nothing. Two stages: `prefetchElement` is for when this has arrived.
+    func prefetchGroup(hash: UInt64, in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchGroup(encoding, payload, hash, in: arena)
+        case .hash: HashValue.prefetchGroup(encoding, payload, hash, in: arena)
+        default: break
+        }
+    }
+
+    func prefetchElement(hash: UInt64, in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchMember(encoding, payload, hash, in: arena)
+        case .hash: HashValue.prefetchField(encoding, payload, hash, in: arena)
+        default: break
+        }
+    }
+
     // MARK: - Measuring, copying, naming
 
     /// Every byte behind the payload.

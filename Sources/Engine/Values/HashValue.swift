@@ -100,9 +100,9 @@ struct HashValue {
     var count: Int { isTable ? table.count : packed.count }
 
     @inline(__always)
-    func value(of name: ByteView) -> ByteView? {
+    func value(of name: ByteView, hash: UInt64 = 0) -> ByteView? {
         if isTable {
-            let handle = table.find(name, hash: context.hasher.hash(name))
+            let handle = table.find(name, hash: hash != 0 ? hash : context.hasher.hash(name))
             if handle.isNone { return nil }
             let block = FieldBlock(handle, arena)
             if block.hasDeadline && isDue(block.deadline) { return nil }
@@ -135,14 +135,17 @@ struct HashValue {
 
     /// Sets the value of a field; true if the field is new.
     ///
-    /// The field's deadline is `deadline` from now on, or the one it has where that is to be kept.
+    /// The field's deadline is `deadline` from now on, or, where that is to be kept, whichever it has;
+    /// a new field has none then. `hash` is that of the name, 0 where it is not known.
     /// A new deadline is the caller's to tell the database of (`Database.indexFields`).
     @inline(__always)
     func set(
-        _ name: ByteView, _ value: ByteView, deadline: Int64 = never, keepsDeadline: Bool = false
+        _ name: ByteView, _ value: ByteView, deadline: Int64 = never, keepsDeadline: Bool = false,
+        hash: UInt64 = 0
     ) throws(CommandError) -> Bool {
+        let deadline = keepsDeadline ? Self.never : deadline
         if isTable {
-            return try setInTable(name, value, deadline, keepsDeadline)
+            return try setInTable(name, value, deadline, keepsDeadline, hash)
         }
         return try setPacked(name, value, deadline, keepsDeadline)
     }
@@ -176,10 +179,11 @@ struct HashValue {
 
     @inline(__always)
     private func setInTable(
-        _ name: ByteView, _ value: ByteView, _ deadline: Int64, _ keepsDeadline: Bool
+        _ name: ByteView, _ value: ByteView, _ deadline: Int64, _ keepsDeadline: Bool,
+        _ knownHash: UInt64
     ) throws(CommandError) -> Bool {
         let table = self.table
-        let hash = context.hasher.hash(name)
+        let hash = knownHash != 0 ? knownHash : context.hasher.hash(name)
         let position = table.locate(name, hash: hash)
         guard position.isFound else {
             guard let block = FieldBlock.make(name, value, deadline: deadline, arena) else {
@@ -202,7 +206,7 @@ struct HashValue {
     ) throws(CommandError) -> Bool {
         let hadDeadline = old.hasDeadline
         let wasDue = hadDeadline && isDue(old.deadline)
-        let deadline = keepsDeadline && hadDeadline && !wasDue ? old.deadline : deadline
+        let deadline = keepsDeadline && !wasDue ? old.deadline : deadline
         guard let block = FieldBlock.make(old.field, value, deadline: deadline, arena) else {
             throw .outOfMemory
         }
@@ -217,7 +221,7 @@ struct HashValue {
     }
 
     /// Takes a field out; false if there is none. An empty hash is the caller's to delete.
-    func remove(_ name: ByteView) -> Bool {
+    func remove(_ name: ByteView, hash: UInt64 = 0) -> Bool {
         guard isTable else {
             var packed = self.packed
             guard let record = packed.find(name) else { return false }
@@ -227,7 +231,7 @@ struct HashValue {
             if hadDeadline { forgetDeadline() }
             return !wasDue
         }
-        let handle = table.remove(name, hash: context.hasher.hash(name))
+        let handle = table.remove(name, hash: hash != 0 ? hash : context.hasher.hash(name))
         if handle.isNone { return false }
         let block = FieldBlock(handle, arena)
         let (wasDue, hadDeadline) = (isDue(block.deadline), block.hasDeadline)
@@ -386,15 +390,30 @@ struct HashValue {
         return next
     }
 
+    // MARK: - Looking ahead
+
+    /// Asks for the memory that leads to the field of this hash: first stage.
+    static func prefetchGroup(_ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena)
+    {
+        if encoding & 2 != 0 {
+            table(at: payload, arena).prefetchGroup(hash: hash)
+        } else {
+            Block(word: payload).prefetch(in: arena)
+        }
+    }
+
+    /// Second stage, when the first has arrived.
+    static func prefetchField(
+        _ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena
+    ) {
+        guard encoding & 2 != 0 else { return }
+        table(at: payload, arena).prefetchCandidate(hash: hash)
+    }
+
     // MARK: - Whole values
 
     static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
         encoding & 2 != 0 ? table(at: payload, arena).count : 1
-    }
-
-    static func count(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
-        if encoding & 2 != 0 { return table(at: payload, arena).count }
-        return PackedRecords(Block(word: payload), shape(encoding), arena).count
     }
 
     static func free(

@@ -135,9 +135,11 @@ struct SetValue {
     }
 
     @inline(__always)
-    func contains(_ member: ByteView) -> Bool {
+    func contains(_ member: ByteView, hash: UInt64 = 0) -> Bool {
         switch encoding {
-        case .table: return !table.find(member, hash: context.hasher.hash(member)).isNone
+        case .table:
+            let hash = hash != 0 ? hash : context.hasher.hash(member)
+            return !table.find(member, hash: hash).isNone
         case .packed: return packed.find(member) != nil
         case .integers:
             guard let integer = NumberText.integer(member) else { return false }
@@ -155,10 +157,12 @@ struct SetValue {
     // MARK: - Change
 
     /// Puts `member` in; false if it is there already.
+    ///
+    /// `hash` is that of the member, 0 where it is not known; so in what follows.
     @inline(__always)
-    func insert(_ member: ByteView) throws(CommandError) -> Bool {
+    func insert(_ member: ByteView, hash: UInt64 = 0) throws(CommandError) -> Bool {
         guard encoding == .table else { return try insertCompact(member) }
-        let hash = context.hasher.hash(member)
+        let hash = hash != 0 ? hash : context.hasher.hash(member)
         let table = self.table
         guard table.find(member, hash: hash).isNone else { return false }
         guard let block = MemberBlock.make(member, arena) else { throw .outOfMemory }
@@ -255,9 +259,9 @@ struct SetValue {
 
     /// Takes `member` out; false if it is not there. An empty set is the caller's to delete.
     @inline(__always)
-    func remove(_ member: ByteView) -> Bool {
+    func remove(_ member: ByteView, hash: UInt64 = 0) -> Bool {
         guard encoding == .table else { return removeCompact(member) }
-        let handle = table.remove(member, hash: context.hasher.hash(member))
+        let handle = table.remove(member, hash: hash != 0 ? hash : context.hasher.hash(member))
         if handle.isNone { return false }
         MemberBlock(handle, arena).free(arena)
         return true
@@ -434,19 +438,30 @@ struct SetValue {
         return next
     }
 
+    // MARK: - Looking ahead
+
+    /// Asks for the memory that leads to the member of this hash: first stage.
+    static func prefetchGroup(_ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena)
+    {
+        if encoding == Encoding.table.rawValue {
+            table(at: payload, arena).prefetchGroup(hash: hash)
+        } else {
+            Block(word: payload).prefetch(in: arena)
+        }
+    }
+
+    /// Second stage, when the first has arrived.
+    static func prefetchMember(
+        _ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena
+    ) {
+        guard encoding == Encoding.table.rawValue else { return }
+        table(at: payload, arena).prefetchCandidate(hash: hash)
+    }
+
     // MARK: - Whole values
 
     static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
         encoding == Encoding.table.rawValue ? table(at: payload, arena).count : 1
-    }
-
-    static func count(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
-        let block = Block(word: payload)
-        switch encoding {
-        case Encoding.integers.rawValue: return IntSet(block, arena).count
-        case Encoding.packed.rawValue: return PackedRecords(block, .members, arena).count
-        default: return table(at: payload, arena).count
-        }
     }
 
     static func free(

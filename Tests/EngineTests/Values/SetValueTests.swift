@@ -149,7 +149,7 @@ struct SetValueTests {
             server.run("SADD", "set", "element:" + String(1_000_000_000_000 + number))
         }
         let bytes = Double(server.server.keyspace.usedBytes - before) / Double(count)
-        #expect(bytes < 33, "\(bytes) bytes a member")
+        #expect(bytes < 34, "\(bytes) bytes a member")
         #expect(server.run("MEMORY", "USAGE", "set").integer ?? 0 > Int64(count) * 30)
     }
 
