@@ -3,6 +3,8 @@ enum StandardCommands {
     static var all: [Command] {
         [
             StringCommands.table,
+            SetCommands.table,
+            HashCommands.table,
             GenericCommands.table,
             ScanCommands.table,
             ConnectionCommands.table,

@@ -95,7 +95,8 @@ final class CommandTable {
                 // A protected command takes the long way, which looks at the configuration.
                 mostArguments: flags.contains(.protected) ? -1 : most,
                 flags: flags, firstKey: Int32(keys.first), lastKey: Int32(keys.last),
-                keyStep: Int32(keys.step), isContainer: !command.subcommands.isEmpty))
+                keyStep: Int32(keys.step), isContainer: !command.subcommands.isEmpty,
+                element: Int32(command.element)))
         return number
     }
 

@@ -33,7 +33,9 @@ struct DataDigest {
         switch entry.type {
         case .string: mixString(entry)
         case .list: mixList(database.list(entry))
-        case .set, .sortedSet, .hash, .stream: break  // each joins with its type
+        case .set: addMembers(SetValue(entry, database.keyspace.values))
+        case .hash: addFields(database.hashValue(entry))
+        case .sortedSet, .stream: break  // each joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
     }
@@ -41,6 +43,22 @@ struct DataDigest {
     private mutating func mixList(_ list: ListValue) {
         var cursor = list.cursor(at: 0)
         while let value = cursor.next() { value.withText { mix($0) } }
+    }
+
+    private mutating func addMembers(_ set: SetValue) {
+        var cursor = SetValue.Cursor()
+        while let member = set.next(from: &cursor) { member.withBytes { add($0) } }
+    }
+
+    private mutating func addFields(_ hash: HashValue) {
+        var cursor = HashValue.Cursor()
+        while let field = hash.next(from: &cursor) {
+            var one = DataDigest()
+            one.mix(field.name)
+            one.mix(field.value)
+            if field.deadline != HashValue.never { one.add(ByteView("!!hexpire!!")) }
+            add(one)
+        }
     }
 
     private mutating func mixString(_ entry: Entry) {

@@ -46,6 +46,19 @@ struct KeyEvent: Equatable, Sendable {
     static let append = KeyEvent("append", .string)
     static let setRange = KeyEvent("setrange", .string)
     static let incrementBy = KeyEvent("incrby", .string)
+    static let setAdd = KeyEvent("sadd", .set)
+    static let setRemove = KeyEvent("srem", .set)
+    static let setPop = KeyEvent("spop", .set)
+    static let setInterStore = KeyEvent("sinterstore", .set)
+    static let setUnionStore = KeyEvent("sunionstore", .set)
+    static let setDiffStore = KeyEvent("sdiffstore", .set)
+    static let hashSet = KeyEvent("hset", .hash)
+    static let hashDelete = KeyEvent("hdel", .hash)
+    static let hashIncrementBy = KeyEvent("hincrby", .hash)
+    static let hashIncrementByFloat = KeyEvent("hincrbyfloat", .hash)
+    static let hashExpire = KeyEvent("hexpire", .hash)
+    static let hashExpired = KeyEvent("hexpired", .hash)
+    static let hashPersist = KeyEvent("hpersist", .hash)
     static let incrementByFloat = KeyEvent("incrbyfloat", .string)
 }
 
@@ -85,7 +98,7 @@ struct Keyspace {
         var events: ContiguousArray<RecordedEvent>
         var graveyard: Graveyard
         var limits: StringLimits
-        var encodingLimits = EncodingLimits()
+        let values: ValueContext
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
         var expected = ExpectedKeys()
@@ -103,6 +116,8 @@ struct Keyspace {
         var misses = 0
         var expired = 0
         var expiredTimeCapReached = 0
+        /// Fields of hashes.
+        var expiredFields = 0
         var evicted = 0
         /// Changes since the last save.
         var changes = 0
@@ -119,14 +134,15 @@ struct Keyspace {
         let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
         let keyspace = Keyspace(state: state)
         let databases = UnsafeMutablePointer<Database>.allocate(capacity: databaseCount)
+        let arena = arena ?? Arena.create()
+        let hasher = SeededHash(seed: seed.0, seed.1, seed.2, seed.3)
         state.initialize(
             to: State(
-                arena: arena ?? Arena.create(),
-                hasher: SeededHash(seed: seed.0, seed.1, seed.2, seed.3), now: 0, accessStamp: 0,
-                creationStamp: 0,
+                arena: arena, hasher: hasher, now: 0, accessStamp: 0, creationStamp: 0,
                 interest: [], counters: Counters(), databases: databases,
                 databaseCount: databaseCount, events: [], graveyard: Graveyard(),
-                limits: StringLimits()))
+                limits: StringLimits(),
+                values: ValueContext.create(arena: arena, hasher: hasher)))
         for index in 0..<databaseCount {
             (databases + index).initialize(to: Database.create(index: index, in: keyspace))
         }
@@ -140,6 +156,7 @@ struct Keyspace {
         for index in 0..<databaseCount { self[index].destroy() }
         while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
+        state.pointee.values.destroy()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
         state.deallocate()
@@ -147,6 +164,9 @@ struct Keyspace {
 
     @inline(__always) var arena: Arena { state.pointee.arena }
     @inline(__always) var hasher: SeededHash { state.pointee.hasher }
+
+    /// What the values of all databases share.
+    @inline(__always) var values: ValueContext { state.pointee.values }
 
     var databaseCount: Int { state.pointee.databaseCount }
 
@@ -172,7 +192,10 @@ struct Keyspace {
     @inline(__always)
     var now: Int64 {
         get { state.pointee.now }
-        nonmutating set { state.pointee.now = newValue }
+        nonmutating set {
+            state.pointee.now = newValue
+            state.pointee.values.now = newValue
+        }
     }
 
     /// What an access leaves in an entry: whole seconds, 24 bits; `Entry.untouched` leaves it alone.
@@ -242,8 +265,8 @@ struct Keyspace {
 
     /// Until when collections keep their compact form.
     var encodingLimits: EncodingLimits {
-        @inline(__always) get { state.pointee.encodingLimits }
-        nonmutating set { state.pointee.encodingLimits = newValue }
+        get { values.limits }
+        nonmutating set { values.limits = newValue }
     }
 
     var expiryPolicy: ExpiryPolicy {

@@ -32,6 +32,8 @@ struct CollectionValue {
     func blockCount(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
+        case .set: SetValue.blockCount(encoding, payload, in: arena)
+        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -42,7 +44,29 @@ struct CollectionValue {
     mutating func free(blocks: Int, in arena: Arena) -> Bool {
         switch type {
         case .list: return ListValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    // MARK: - Looking ahead
+
+    /// Asks for the memory that leads to the element of this hash; a type without such elements
+    /// does nothing. Two stages: `prefetchElement` is for when this has arrived.
+    func prefetchGroup(hash: UInt64, in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchGroup(encoding, payload, hash, in: arena)
+        case .hash: HashValue.prefetchGroup(encoding, payload, hash, in: arena)
+        default: break
+        }
+    }
+
+    func prefetchElement(hash: UInt64, in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchMember(encoding, payload, hash, in: arena)
+        case .hash: HashValue.prefetchField(encoding, payload, hash, in: arena)
+        default: break
         }
     }
 
@@ -54,6 +78,8 @@ struct CollectionValue {
     func memoryBytes(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
+        case .set: SetValue.memoryBytes(encoding, payload, in: arena)
+        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -61,20 +87,23 @@ struct CollectionValue {
     /// A copy that shares nothing.
     ///
     /// O(bytes).
-    func copied(in arena: Arena) -> CollectionValue {
-        switch type {
-        case .list:
-            CollectionValue(
-                type: type, encoding: encoding,
-                payload: ListValue.copy(encoding, payload, in: arena))
-        default: preconditionFailure("a value of a type that does not exist")
-        }
+    func copied(in arena: Arena) throws(CommandError) -> CollectionValue {
+        let copy: UInt64 =
+            switch type {
+            case .list: ListValue.copy(encoding, payload, in: arena)
+            case .set: try SetValue.copy(encoding, payload, in: arena)
+            case .hash: try HashValue.copy(encoding, payload, in: arena)
+            default: preconditionFailure("a value of a type that does not exist")
+            }
+        return CollectionValue(type: type, encoding: encoding, payload: copy)
     }
 
     /// As OBJECT ENCODING calls it.
     var encodingName: StaticString {
         switch type {
         case .list: ListValue.encodingName
+        case .set: SetValue.encodingName(encoding)
+        case .hash: HashValue.encodingName(encoding)
         default: type.name
         }
     }
