@@ -14,9 +14,9 @@ import Testing
         "randomkey": "has a response policy since 7.2",
         "scan": "has a response policy since 7.2",
         "blmove": "may be called by scripts since 7.2",
-        "blmpop": "may be called by scripts since 7.2",
         "blpop": "may be called by scripts since 7.2",
         "brpop": "may be called by scripts since 7.2",
+        "sinterstore": "is said to overwrite since 7.2",
         "brpoplpush": "may be called by scripts since 7.2",
     ]
 
