@@ -2,7 +2,8 @@
 enum StandardCommands {
     static var all: [Command] {
         [
-            StringCommands.table, GenericCommands.table, ScanCommands.table,
+            StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
+            GenericCommands.table, ScanCommands.table,
             ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
             ServerCommands.table, MemoryCommands.table, DebugCommands.table,
             ShutdownCommands.table,

@@ -52,6 +52,11 @@ struct Call: ~Copyable {
         keyspace.changed(key.bytes, event, in: database)
     }
 
+    /// As `changed`, for an event that stands for several changes.
+    func changed(_ key: Key, _ event: KeyEvent, by changes: Int) {
+        keyspace.changed(key.bytes, event, in: database, by: changes)
+    }
+
     @inline(__always)
     func changed(_ key: Key, _ event: KeyEvent, in database: Database) {
         keyspace.changed(key.bytes, event, in: database)
