@@ -117,7 +117,7 @@ extension DebugCommands {
         for index in 2..<call.arguments.count {
             var digest = DataDigest()
             if let entry = call.database.entryDueOrNot(call.key(index)) {
-                digest.mixValue(of: entry)
+                digest.mixValue(of: entry, in: call.database)
             }
             digest.hexadecimal.withByteView { call.reply.simple($0) }
         }
@@ -136,7 +136,7 @@ extension DebugCommands {
 
     /// As OBJECT ENCODING calls it.
     private static func encodingName(_ entry: Entry) -> StaticString {
-        guard entry.isString else { return entry.type.name }
+        guard entry.isString else { return CollectionValue(of: entry).encodingName }
         switch entry.stringEncoding {
         case .inline: return entry.inlineString.count <= 44 ? "embstr" : "raw"
         case .integer: return "int"
@@ -408,6 +408,7 @@ extension DebugCommands {
             throw .text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         }
         call.server.debug.packedThresholdBytes = bytes
+        call.server.followSettings()
         call.reply.ok()
     }
 

@@ -3,6 +3,7 @@ enum StandardCommands {
     static var all: [Command] {
         [
             StringCommands.table, BitmapCommands.table, HyperLogLogCommands.table,
+            SetCommands.table, HashCommands.table,
             GenericCommands.table, ScanCommands.table,
             ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
             ServerCommands.table, MemoryCommands.table, DebugCommands.table,

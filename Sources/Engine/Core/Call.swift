@@ -48,8 +48,8 @@ struct Call: ~Copyable {
     /// Replication, AOF, WATCH, notifications, tracking and the waking of blocked clients follow
     /// from it.
     @inline(__always)
-    func changed(_ key: Key, _ event: KeyEvent) {
-        keyspace.changed(key.bytes, event, in: database)
+    func changed(_ key: Key, _ event: KeyEvent, by changes: Int = 1) {
+        keyspace.changed(key.bytes, event, in: database, by: changes)
     }
 
     /// As `changed`, for an event that stands for several changes.

@@ -252,7 +252,8 @@ extension Server {
             info.field(
                 "db\(index)",
                 "keys=\(database.count),expires=\(database.expiringCount),"
-                    + "avg_ttl=\(database.averageTimeToLive),subexpiry=0")
+                    + "avg_ttl=\(database.averageTimeToLive),"
+                    + "subexpiry=\(database.expiringHashCount)")
         }
     }
 }

@@ -178,7 +178,9 @@ enum HyperLogLog {
         return nil
     }
 
-    /// Whether the runs of a sparse sketch cover the registers exactly. O(bytes).
+    /// Whether the runs of a sparse sketch cover the registers exactly.
+    ///
+    /// O(bytes).
     static func isSound(_ sketch: ByteView) -> Bool {
         guard sketch.count <= longestSparse else { return false }
         var covered = 0

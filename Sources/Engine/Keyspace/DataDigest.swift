@@ -28,13 +28,31 @@ struct DataDigest {
     // MARK: - Values
 
     /// Takes in the type, value and transience of `entry`, but not its key.
-    mutating func mixValue(of entry: Entry) {
+    mutating func mixValue(of entry: Entry, in database: Database) {
         mix(UInt32(entry.type.rawValue))
         switch entry.type {
         case .string: mixString(entry)
-        case .list, .set, .sortedSet, .hash, .stream: break  // each joins with its type
+        case .set: addMembers(SetValue(entry, database.keyspace))
+        case .hash: addFields(HashValue(entry, database))
+        case .list, .sortedSet, .stream: break  // each joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
+    }
+
+    private mutating func addMembers(_ set: SetValue) {
+        var cursor = SetValue.Cursor()
+        while let member = set.next(from: &cursor) { member.withBytes { add($0) } }
+    }
+
+    private mutating func addFields(_ hash: HashValue) {
+        var cursor = HashValue.Cursor()
+        while let field = hash.next(from: &cursor) {
+            var one = DataDigest()
+            one.mix(field.name)
+            one.mix(field.value)
+            if field.deadline != HashValue.never { one.add(ByteView("!!hexpire!!")) }
+            add(one)
+        }
     }
 
     private mutating func mixString(_ entry: Entry) {
@@ -60,7 +78,7 @@ extension Keyspace {
                 let entry = database.entry(at: handle)
                 var one = DataDigest()
                 one.mix(entry.key)
-                one.mixValue(of: entry)
+                one.mixValue(of: entry, in: database)
                 digest.add(one)
             }
         }

@@ -45,6 +45,19 @@ struct KeyEvent: Equatable, Sendable {
     static let addToHyperLogLog = KeyEvent("pfadd", .string)
     static let setBit = KeyEvent("setbit", .string)
     static let incrementBy = KeyEvent("incrby", .string)
+    static let setAdd = KeyEvent("sadd", .set)
+    static let setRemove = KeyEvent("srem", .set)
+    static let setPop = KeyEvent("spop", .set)
+    static let setInterStore = KeyEvent("sinterstore", .set)
+    static let setUnionStore = KeyEvent("sunionstore", .set)
+    static let setDiffStore = KeyEvent("sdiffstore", .set)
+    static let hashSet = KeyEvent("hset", .hash)
+    static let hashDelete = KeyEvent("hdel", .hash)
+    static let hashIncrementBy = KeyEvent("hincrby", .hash)
+    static let hashIncrementByFloat = KeyEvent("hincrbyfloat", .hash)
+    static let hashExpire = KeyEvent("hexpire", .hash)
+    static let hashExpired = KeyEvent("hexpired", .hash)
+    static let hashPersist = KeyEvent("hpersist", .hash)
     static let incrementByFloat = KeyEvent("incrbyfloat", .string)
 }
 
@@ -84,8 +97,10 @@ struct Keyspace {
         var events: ContiguousArray<RecordedEvent>
         var graveyard: Graveyard
         var limits: StringLimits
+        var encodingLimits = EncodingLimits()
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
+        var drawCount: UInt64 = 0
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -100,6 +115,8 @@ struct Keyspace {
         var misses = 0
         var expired = 0
         var expiredTimeCapReached = 0
+        /// Fields of hashes.
+        var expiredFields = 0
         var evicted = 0
         /// Changes since the last save.
         var changes = 0
@@ -135,7 +152,7 @@ struct Keyspace {
     /// Frees everything; for tests.
     func destroy() {
         for index in 0..<databaseCount { self[index].destroy() }
-        _ = freeBuried(entries: .max)
+        while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
@@ -191,6 +208,21 @@ struct Keyspace {
         }
     }
 
+    // MARK: - Chance
+
+    /// A random word, by hashing a counter with the secret seed: fast, uniform, and not to be
+    /// foreseen by clients.
+    func nextRandom() -> UInt64 {
+        state.pointee.drawCount &+= 1
+        return hasher.hash(state.pointee.drawCount)
+    }
+
+    /// A random number from 0 to `bound` - 1; the bias is below 2^-32 for any size of collection.
+    func random(below bound: Int) -> Int {
+        precondition(bound > 0, "nothing to draw from")
+        return Int(nextRandom().multipliedFullWidth(by: UInt64(bound)).high)
+    }
+
     // MARK: - Deadlines
 
     /// No key of any database is due before this moment; `Int64.max` when none has a deadline.
@@ -213,7 +245,6 @@ struct Keyspace {
 
     // MARK: - Counters and limits
 
-    @inline(__always)
     /// Begins the counting of accesses and removals anew; changes since the last save stand.
     func resetStatistics() {
         let changes = counters.changes
@@ -221,6 +252,7 @@ struct Keyspace {
         counters.changes = changes
     }
 
+    @inline(__always)
     var counters: Counters {
         get { state.pointee.counters }
         nonmutating _modify { yield &state.pointee.counters }
@@ -230,6 +262,12 @@ struct Keyspace {
     var limits: StringLimits {
         get { state.pointee.limits }
         nonmutating _modify { yield &state.pointee.limits }
+    }
+
+    /// Until when collections keep their compact form.
+    var encodingLimits: EncodingLimits {
+        @inline(__always) get { state.pointee.encodingLimits }
+        nonmutating set { state.pointee.encodingLimits = newValue }
     }
 
     var expiryPolicy: ExpiryPolicy {
@@ -281,7 +319,7 @@ struct Keyspace {
 
     @inline(never)
     private func buryHeapValue(of entry: Entry) {
-        precondition(entry.isString, "a value of a type that does not exist")
+        if !entry.isString { return bury(CollectionValue(of: entry)) }
         let block = entry.heapBlock
         if entry.heapString.count < Graveyard.largeBlockBytes {
             apus_heap_free(block)
@@ -290,11 +328,32 @@ struct Keyspace {
         }
     }
 
+    /// Frees a collection that hangs off no entry any more: at once where that is quick, else in
+    /// slices.
+    func bury(_ collection: CollectionValue) {
+        var collection = collection
+        if collection.blockCount(in: arena) <= CollectionValue.blocksFreedAtOnce {
+            _ = collection.free(blocks: .max, in: arena)
+        } else {
+            state.pointee.graveyard.collections.append(collection)
+        }
+    }
+
     func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }
 
-    /// Frees up to about `entries` entries of buried tables; true while more are waiting.
+    /// Frees up to about `entries` entries of buried tables, or blocks of buried collections; true
+    /// while more are waiting.
     func freeBuried(entries: Int) -> Bool {
         var left = entries
+        while left > 0, var collection = state.pointee.graveyard.collections.popLast() {
+            let blocks = min(left, 256)
+            if collection.free(blocks: blocks, in: arena) {
+                state.pointee.graveyard.freedEntries += 1
+            } else {
+                state.pointee.graveyard.collections.append(collection)
+            }
+            left -= blocks
+        }
         while left > 0, let table = state.pointee.graveyard.tables.last {
             var handles: ContiguousArray<Arena.Handle> = []
             table.popEntries(limit: min(left, 256), into: &handles)
@@ -306,7 +365,7 @@ struct Keyspace {
                 state.pointee.graveyard.tables.removeLast()
             }
         }
-        return !state.pointee.graveyard.tables.isEmpty
+        return hasBuriedWork
     }
 
     private func free(_ entry: Entry) {
@@ -316,12 +375,16 @@ struct Keyspace {
         arena.free(entry.handle, bytes)
     }
 
-    var hasBuriedTables: Bool { !state.pointee.graveyard.tables.isEmpty }
+    /// Whether `freeBuried` has something to do.
+    var hasBuriedWork: Bool {
+        !state.pointee.graveyard.tables.isEmpty || !state.pointee.graveyard.collections.isEmpty
+    }
     var hasBuriedBlocks: Bool { !state.pointee.graveyard.heapBlocks.isEmpty }
 
     /// Entries buried and not yet freed, and freed since the start.
     var buriedEntries: Int {
-        state.pointee.graveyard.tables.reduce(state.pointee.graveyard.heapBlocks.count) {
+        let graveyard = state.pointee.graveyard
+        return graveyard.tables.reduce(graveyard.heapBlocks.count + graveyard.collections.count) {
             $0 + $1.count
         }
     }
@@ -347,6 +410,7 @@ struct Graveyard {
     static let largeBlockBytes = 1 << 20
 
     var tables: [HashTable<KeyPolicy>] = []
+    var collections: [CollectionValue] = []
     var heapBlocks: [UnsafeMutableRawPointer] = []
     var freedEntries = 0
 }
