@@ -78,7 +78,7 @@ enum HyperLogLogCommands {
     }
 
     private static func longestSparse(_ call: borrowing Call) -> Int {
-        Int(call.server.settings.hyperLogLogSparseMaxBytes)
+        call.keyspace.encodingLimits.hyperLogLogSparseBytes
     }
 
     /// Raises registers in place, without allocation.
