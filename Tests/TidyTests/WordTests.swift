@@ -25,6 +25,7 @@ struct WordTests {
         "Sources/Engine/DataStructures/HyperLogLog.swift": "registers of six bits",
         "Sources/Engine/DataStructures/HyperLogLogSketch.swift": "sparse runs edited in place",
         "Sources/Engine/DataStructures/Listpack.swift": "entries of a packed run",
+        "Sources/Engine/DataStructures/ListpackChain.swift": "nodes with room at both ends",
         "Sources/Engine/DataStructures/SeededHash.swift": "unaligned loads",
         "Sources/Engine/Keyspace/Database+Strings.swift": "hands heap blocks over",
         "Sources/Engine/Keyspace/Database.swift": "state at a fixed address",

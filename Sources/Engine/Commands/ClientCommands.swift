@@ -300,14 +300,19 @@ enum ClientCommands {
     /// Only blocking commands can be ended; clients that wait for the end of a pause cannot.
     static func unblock(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count <= 4 else { throw wrongUse(&call) }
+        var how = Connection.Unblock.timeout
         if call.arguments.count == 4 {
             let reason = call.arguments[3]
             guard reason.equalsIgnoringCase("TIMEOUT") || reason.equalsIgnoringCase("ERROR") else {
                 throw .text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
             }
+            if reason.equalsIgnoringCase("ERROR") { how = .error }
         }
-        guard NumberText.integer(call.arguments[2]) != nil else { throw .notInteger }
-        call.reply.integer(0)
+        guard let id = NumberText.integer(call.arguments[2]) else { throw .notInteger }
+        guard let client = call.server.connections.find(id: UInt64(bitPattern: id)),
+            call.server.unblock(client, how)
+        else { return call.reply.integer(0) }
+        call.reply.integer(1)
     }
 
     // MARK: - CLIENT HELP

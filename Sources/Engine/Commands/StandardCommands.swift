@@ -7,7 +7,7 @@ enum StandardCommands {
             GenericCommands.table, ScanCommands.table,
             ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
             ServerCommands.table, MemoryCommands.table, DebugCommands.table,
-            ShutdownCommands.table,
+            ShutdownCommands.table, ListCommands.table, BlockingListCommands.table,
         ].flatMap { $0 }
     }
 }

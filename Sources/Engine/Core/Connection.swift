@@ -73,8 +73,8 @@ final class Connection {
     var replyPeak = 0
     var inputPeak = 0
     var inputRoom = 0
-    /// A place for what later features keep about a connection.
-    var unblock: Unblock?
+    /// The command it waits with, while it waits for a key.
+    var parked: ParkedRequest?
 
     /// How a blocked command ends early (CLIENT UNBLOCK).
     enum Unblock {

@@ -55,7 +55,11 @@ extension Server {
     @inline(never)
     private func followEvents() {
         // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
-        _ = keyspace.takeEvents()
+        repeat {
+            for event in keyspace.takeEvents() {
+                if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+            }
+        } while serveNextLine() || keyspace.hasEvents
     }
 
     // MARK: - Refusals

@@ -81,7 +81,7 @@ extension Server {
         return Int(max(0, next - Int64(Clock.monotonicNanoseconds() / 1_000_000)))
     }
 
-    private func runTimers() {
+    func runTimers() {
         if keyspace.hasBuriedWork { freeBuried() }
         while let timer = timers.popExpired(at: clock.monotonicMilliseconds) { run(timer) }
     }
@@ -96,6 +96,7 @@ extension Server {
             expireDueKeys()
         case .freeBuried: freeBuried()
         case .resumeAccepting: network?.resumeAccepting()
+        case .unblock(let client): blockedTooLong(client: client)
         case .endPause:
             pause.timer = nil
             endPause()

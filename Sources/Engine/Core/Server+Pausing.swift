@@ -51,5 +51,5 @@ extension Server {
     }
 
     /// Connections whose request waits for something: INFO's `blocked_clients`.
-    var blockedCount: Int { pause.waiting.count }
+    var blockedCount: Int { pause.waiting.count + blocked.count }
 }

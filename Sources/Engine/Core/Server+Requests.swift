@@ -138,7 +138,7 @@ extension Server {
 
     private func parseSlot(_ index: Int) {
         let connection = slots[index].connection
-        if !connection.gate.isDisjoint(with: .halted) {
+        if !connection.gate.isDisjoint(with: .halted) || slots[index].isHeldBack {
             slots[index].isDrained = true
             return
         }
@@ -259,7 +259,10 @@ extension Server {
                 enter(&call, slots[slot].connection)
                 current = slot
             }
-            if call.connection.gate.isDisjoint(with: .halted) {
+            // Whoever had to wait may be let go by another's request of this batch: what is behind
+            // it keeps its turn all the same, and is executed from the kept bytes.
+            if !call.connection.gate.isDisjoint(with: .halted) { slots[slot].isHeldBack = true }
+            if !slots[slot].isHeldBack {
                 call.arguments = batch.arguments(of: request)
                 execute(&call, request.command)
                 if !call.connection.gate.contains(.paused) {
@@ -307,7 +310,8 @@ extension Server {
         let connection = slots[index].connection
         if connection.gate.contains(.closing) { return }
         if slots[index].isLarge { return finishLarge(index, connection) }
-        let isHalted = !connection.gate.isDisjoint(with: .halted)
+        let isHalted =
+            slots[index].isHeldBack || !connection.gate.isDisjoint(with: .halted)
         if let failure = slots[index].failure, !isHalted {
             return failProtocol(connection, failure, slots.bytes(index, from: slots[index].parsed))
         }

@@ -34,6 +34,10 @@ final class Server {
     /// Connections whose kept requests can go on.
     var resumed: ContiguousArray<Connection> = []
     var pause = PauseState()
+    /// Who waits for which key.
+    var blocked = BlockedKeys()
+    /// Set while several commands must look like one: nobody is served in between.
+    var holdsWaitersBack = false
     var lifecycle = Lifecycle()
     var sampling = Sampling()
     /// What DEBUG switched.
@@ -106,6 +110,8 @@ enum ServerTimer {
     case freeBuried
     case resumeAccepting
     case endPause
+    /// The time of a client that waits for a key is over.
+    case unblock(client: UInt64)
     /// The sign of life for the service manager.
     case service
 }

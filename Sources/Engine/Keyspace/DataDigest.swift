@@ -32,9 +32,10 @@ struct DataDigest {
         mix(UInt32(entry.type.rawValue))
         switch entry.type {
         case .string: mixString(entry)
+        case .list: mixList(database.list(entry))
         case .set: addMembers(SetValue(entry, database.keyspace))
         case .hash: addFields(HashValue(entry, database))
-        case .list, .sortedSet, .stream: break  // each joins with its type
+        case .sortedSet, .stream: break  // each joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
     }
@@ -53,6 +54,11 @@ struct DataDigest {
             if field.deadline != HashValue.never { one.add(ByteView("!!hexpire!!")) }
             add(one)
         }
+    }
+
+    private mutating func mixList(_ list: ListValue) {
+        var cursor = list.cursor(at: 0)
+        while let value = cursor.next() { value.withText { mix($0) } }
     }
 
     private mutating func mixString(_ entry: Entry) {

@@ -12,6 +12,8 @@ struct KeyEvent: Equatable, Sendable {
     enum Class: UInt8, Sendable {
         case generic, string, list, set, hash, sortedSet, stream, expired, evicted, new, miss,
             module
+        /// For those who follow inside the server; never a notification.
+        case unnamed
     }
 
     let name: StaticString
@@ -39,6 +41,10 @@ struct KeyEvent: Equatable, Sendable {
     static let renameTo = KeyEvent("rename_to", .generic)
     static let moveFrom = KeyEvent("move_from", .generic)
     static let moveTo = KeyEvent("move_to", .generic)
+    /// All keys of a database took another's place.
+    static let swapped = KeyEvent("swapped", .unnamed)
+    /// A value that is no string took the place of another value.
+    static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
     static let setRange = KeyEvent("setrange", .string)
@@ -101,6 +107,7 @@ struct Keyspace {
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
+        var expected = ExpectedKeys()
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -173,6 +180,11 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
+        guard interest.contains(.blocked) else { return }
+        for index in [first, second] {
+            state.pointee.events.append(
+                RecordedEvent(event: .swapped, database: index, key: []))
+        }
     }
 
     // MARK: - Time
@@ -294,9 +306,22 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
+        if interest == .blocked && !isExpected(key, event) { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
     }
+
+    /// Whether somebody may wait for what happened to `key`.
+    private func isExpected(_ key: ByteView, _ event: KeyEvent) -> Bool {
+        switch event.kind {
+        case .new, .stream, .unnamed: state.pointee.expected.contains(hasher.hash(key))
+        default: false
+        }
+    }
+
+    /// Somebody waits for `key` to appear; to be taken back by `expectNoLonger`.
+    func expect(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), 1) }
+    func expectNoLonger(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), -1) }
 
     /// The events since the last call, oldest first.
     func takeEvents() -> ContiguousArray<RecordedEvent> {
@@ -413,6 +438,22 @@ struct Graveyard {
     var collections: [CollectionValue] = []
     var heapBlocks: [UnsafeMutableRawPointer] = []
     var freedEntries = 0
+}
+
+/// Which keys somebody waits for, about: counts by a few bits of the hash, so that a key nobody
+/// waits for is told apart without a look into a dictionary.
+private struct ExpectedKeys {
+    private var counts: ContiguousArray<Int32> = []
+    private static let slots = 1024
+
+    mutating func add(_ hash: UInt64, _ change: Int32) {
+        if counts.isEmpty { counts = ContiguousArray(repeating: 0, count: Self.slots) }
+        counts[Int(hash % UInt64(Self.slots))] += change
+    }
+
+    func contains(_ hash: UInt64) -> Bool {
+        !counts.isEmpty && counts[Int(hash % UInt64(Self.slots))] > 0
+    }
 }
 
 /// How long strings may become.

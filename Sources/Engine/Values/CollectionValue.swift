@@ -26,7 +26,9 @@ struct CollectionValue {
     /// Freed at once: more than so many blocks would hold others up.
     static let blocksFreedAtOnce = 64
 
-    /// About how many blocks the value consists of; 0 while it has none. O(1).
+    /// About how many blocks the value consists of.
+    ///
+    /// O(1).
     func blockCount(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
@@ -36,22 +38,12 @@ struct CollectionValue {
         }
     }
 
-    /// Elements, for `lazyfree_pending_objects`. O(1).
-    func count(in arena: Arena) -> Int {
-        switch type {
-        case .list: ListValue.count(encoding, payload, in: arena)
-        case .set: SetValue.count(encoding, payload, in: arena)
-        case .hash: HashValue.count(encoding, payload, in: arena)
-        default: preconditionFailure("a value of a type that does not exist")
-        }
-    }
-
     /// Frees about `blocks` blocks and returns true once all are gone; to be called again until then.
     ///
     /// Nobody may read the value any more.
     mutating func free(blocks: Int, in arena: Arena) -> Bool {
         switch type {
-        case .list: return ListValue.free(encoding, &payload, blocks: blocks, in: arena)
+        case .list: return ListValue.free(encoding, payload, blocks: blocks, in: arena)
         case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
         case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
@@ -60,7 +52,9 @@ struct CollectionValue {
 
     // MARK: - Measuring, copying, naming
 
-    /// Every byte behind the payload. O(blocks).
+    /// Every byte behind the payload.
+    ///
+    /// O(blocks).
     func memoryBytes(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
@@ -70,7 +64,9 @@ struct CollectionValue {
         }
     }
 
-    /// A copy that shares nothing. O(bytes).
+    /// A copy that shares nothing.
+    ///
+    /// O(bytes).
     func copied(in arena: Arena) throws(CommandError) -> CollectionValue {
         let copy: UInt64 =
             switch type {
