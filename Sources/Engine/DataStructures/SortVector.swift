@@ -38,7 +38,7 @@ struct SortVector: ~Copyable {
     private mutating func keep(_ text: ByteView) -> Span {
         let start = buffer.count
         buffer.append(text)
-        buffer.append(0)
+        buffer.append(UInt8(0))
         return Span(start: start, count: text.count)
     }
 
@@ -102,7 +102,7 @@ struct SortVector: ~Copyable {
             let order = order(left, right, comparison)
             return isDescending ? order > 0 : order < 0
         }
-        elements = sorted
+        elements = ContiguousArray(sorted)
     }
 
     private func order(_ left: Element, _ right: Element, _ comparison: Comparison) -> Int {
