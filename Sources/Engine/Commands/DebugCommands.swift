@@ -136,7 +136,7 @@ extension DebugCommands {
 
     /// As OBJECT ENCODING calls it.
     private static func encodingName(_ entry: Entry) -> StaticString {
-        guard entry.isString else { return entry.type.name }
+        guard entry.isString else { return CollectionValue(of: entry).encodingName }
         switch entry.stringEncoding {
         case .inline: return entry.inlineString.count <= 44 ? "embstr" : "raw"
         case .integer: return "int"
@@ -408,6 +408,7 @@ extension DebugCommands {
             throw .text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         }
         call.server.debug.packedThresholdBytes = bytes
+        call.server.followSettings()
         call.reply.ok()
     }
 

@@ -452,9 +452,8 @@ enum GenericCommands {
         call.reply.bulk(encodingName(of: entry))
     }
 
-    /// Collections join here, each with the names of its own encodings.
     private static func encodingName(of entry: Entry) -> StaticString {
-        entry.isString ? entry.stringEncodingName : "unknown"
+        entry.isString ? entry.stringEncodingName : CollectionValue(of: entry).encodingName
     }
 
     static func objectFreq(_ call: inout Call) throws(CommandError) {

@@ -76,13 +76,13 @@ extension Server {
 
     /// How long the poller may wait: until the next timer, not at all while a slice of work waits.
     private var waitingTime: Int {
-        if !resumed.isEmpty || keyspace.hasBuriedTables { return 0 }
+        if !resumed.isEmpty || keyspace.hasBuriedWork { return 0 }
         guard let next = timers.nextDeadline else { return -1 }
         return Int(max(0, next - Int64(Clock.monotonicNanoseconds() / 1_000_000)))
     }
 
     private func runTimers() {
-        if keyspace.hasBuriedTables { freeBuried() }
+        if keyspace.hasBuriedWork { freeBuried() }
         while let timer = timers.popExpired(at: clock.monotonicMilliseconds) { run(timer) }
     }
 

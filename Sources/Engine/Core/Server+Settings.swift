@@ -7,12 +7,32 @@ extension Server {
     func followSettings() {
         log.follow(settings)
         keyspace.limits.longestString = settings.maxBulkBytes
+        keyspace.encodingLimits = encodingLimits
         statistics.tracksLatency = settings.latencyTracking
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {
             gate.remove(.memoryLimit)
         }
+    }
+
+    /// What the settings say about the forms of collections.
+    private var encodingLimits: EncodingLimits {
+        let debugThreshold = Int(clamping: debug.packedThresholdBytes)
+        return EncodingLimits(
+            listNodeSize: Int(settings.listMaxListpackSize),
+            listCompressDepth: Int(settings.listCompressDepth),
+            listPlainBytes: debugThreshold == 0 ? 1 << 30 : debugThreshold,
+            hashEntries: Int(settings.hashMaxListpackEntries),
+            hashValueBytes: Int(clamping: settings.hashMaxListpackValueBytes),
+            setIntegers: Int(settings.setMaxIntsetEntries),
+            setEntries: Int(settings.setMaxListpackEntries),
+            setValueBytes: Int(clamping: settings.setMaxListpackValueBytes),
+            sortedSetEntries: Int(settings.sortedSetMaxListpackEntries),
+            sortedSetValueBytes: Int(clamping: settings.sortedSetMaxListpackValueBytes),
+            hyperLogLogSparseBytes: Int(clamping: settings.hyperLogLogSparseMaxBytes),
+            streamNodeBytes: Int(clamping: settings.streamNodeMaxBytes),
+            streamNodeEntries: Int(settings.streamNodeMaxEntries))
     }
 
     /// Changes settings while the server runs, all of them or none.

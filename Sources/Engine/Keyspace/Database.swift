@@ -94,7 +94,8 @@ struct Database {
     var deadlineIndexBytes: Int { deadlines.memoryBytes }
     /// Every byte that `entry` takes, but for its places in table and index; O(1) for strings.
     func memoryBytes(of entry: Entry) -> Int {
-        arena.blockBytes(for: entry.bytes) + entry.heapBytes
+        let bytes = arena.blockBytes(for: entry.bytes) + entry.heapBytes
+        return entry.isString ? bytes : bytes + CollectionValue(of: entry).memoryBytes(in: arena)
     }
 
     // MARK: - Finding
@@ -467,7 +468,7 @@ struct Database {
         if !lazily {
             // Only what is freed behind the client's back counts as freed lazily.
             let freed = keyspace.freedEntries
-            _ = keyspace.freeBuried(entries: .max)
+            while keyspace.freeBuried(entries: .max) {}
             keyspace.freedEntries = freed
         }
         return removed
@@ -528,9 +529,12 @@ struct Database {
     ///
     /// `newKey` must not exist there.
     func copy(_ entry: Entry, to newKey: Key, in target: Database) throws(CommandError) {
-        // Collections join here, each with the copy of its own type.
-        precondition(entry.isString, "a value of a type that does not exist")
-        let copied = try target.copyString(entry, to: newKey)
+        if entry.isString {
+            try target.copyString(entry, to: newKey).access = entry.access
+            return
+        }
+        let value = CollectionValue(of: entry).copied(in: arena)
+        let copied = try target.setCollection(newKey, value, deadline: entry.deadline ?? 0)
         copied.access = entry.access
     }
 

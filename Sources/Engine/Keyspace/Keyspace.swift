@@ -79,6 +79,7 @@ struct Keyspace {
         var events: ContiguousArray<RecordedEvent>
         var graveyard: Graveyard
         var limits: StringLimits
+        var encodingLimits = EncodingLimits()
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
     }
@@ -130,7 +131,7 @@ struct Keyspace {
     /// Frees everything; for tests.
     func destroy() {
         for index in 0..<databaseCount { self[index].destroy() }
-        _ = freeBuried(entries: .max)
+        while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
@@ -208,7 +209,6 @@ struct Keyspace {
 
     // MARK: - Counters and limits
 
-    @inline(__always)
     /// Begins the counting of accesses and removals anew; changes since the last save stand.
     func resetStatistics() {
         let changes = counters.changes
@@ -216,6 +216,7 @@ struct Keyspace {
         counters.changes = changes
     }
 
+    @inline(__always)
     var counters: Counters {
         get { state.pointee.counters }
         nonmutating _modify { yield &state.pointee.counters }
@@ -225,6 +226,12 @@ struct Keyspace {
     var limits: StringLimits {
         get { state.pointee.limits }
         nonmutating _modify { yield &state.pointee.limits }
+    }
+
+    /// Until when collections keep their compact form.
+    var encodingLimits: EncodingLimits {
+        @inline(__always) get { state.pointee.encodingLimits }
+        nonmutating set { state.pointee.encodingLimits = newValue }
     }
 
     var expiryPolicy: ExpiryPolicy {
@@ -276,7 +283,7 @@ struct Keyspace {
 
     @inline(never)
     private func buryHeapValue(of entry: Entry) {
-        precondition(entry.isString, "a value of a type that does not exist")
+        if !entry.isString { return bury(CollectionValue(of: entry)) }
         let block = entry.heapBlock
         if entry.heapString.count < Graveyard.largeBlockBytes {
             apus_heap_free(block)
@@ -285,11 +292,32 @@ struct Keyspace {
         }
     }
 
+    /// Frees a collection that hangs off no entry any more: at once where that is quick, else in
+    /// slices.
+    func bury(_ collection: CollectionValue) {
+        var collection = collection
+        if collection.blockCount(in: arena) <= CollectionValue.blocksFreedAtOnce {
+            _ = collection.free(blocks: .max, in: arena)
+        } else {
+            state.pointee.graveyard.collections.append(collection)
+        }
+    }
+
     func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }
 
-    /// Frees up to about `entries` entries of buried tables; true while more are waiting.
+    /// Frees up to about `entries` entries of buried tables, or blocks of buried collections; true
+    /// while more are waiting.
     func freeBuried(entries: Int) -> Bool {
         var left = entries
+        while left > 0, var collection = state.pointee.graveyard.collections.popLast() {
+            let blocks = min(left, 256)
+            if collection.free(blocks: blocks, in: arena) {
+                state.pointee.graveyard.freedEntries += 1
+            } else {
+                state.pointee.graveyard.collections.append(collection)
+            }
+            left -= blocks
+        }
         while left > 0, let table = state.pointee.graveyard.tables.last {
             var handles: ContiguousArray<Arena.Handle> = []
             table.popEntries(limit: min(left, 256), into: &handles)
@@ -301,7 +329,7 @@ struct Keyspace {
                 state.pointee.graveyard.tables.removeLast()
             }
         }
-        return !state.pointee.graveyard.tables.isEmpty
+        return hasBuriedWork
     }
 
     private func free(_ entry: Entry) {
@@ -311,12 +339,16 @@ struct Keyspace {
         arena.free(entry.handle, bytes)
     }
 
-    var hasBuriedTables: Bool { !state.pointee.graveyard.tables.isEmpty }
+    /// Whether `freeBuried` has something to do.
+    var hasBuriedWork: Bool {
+        !state.pointee.graveyard.tables.isEmpty || !state.pointee.graveyard.collections.isEmpty
+    }
     var hasBuriedBlocks: Bool { !state.pointee.graveyard.heapBlocks.isEmpty }
 
     /// Entries buried and not yet freed, and freed since the start.
     var buriedEntries: Int {
-        state.pointee.graveyard.tables.reduce(state.pointee.graveyard.heapBlocks.count) {
+        let graveyard = state.pointee.graveyard
+        return graveyard.tables.reduce(graveyard.heapBlocks.count + graveyard.collections.count) {
             $0 + $1.count
         }
     }
@@ -342,6 +374,7 @@ struct Graveyard {
     static let largeBlockBytes = 1 << 20
 
     var tables: [HashTable<KeyPolicy>] = []
+    var collections: [CollectionValue] = []
     var heapBlocks: [UnsafeMutableRawPointer] = []
     var freedEntries = 0
 }

@@ -109,6 +109,9 @@ struct Entry {
     @inline(__always)
     var isString: Bool { kind & 15 == 0 }
 
+    @inline(__always)
+    func isOf(_ type: ValueType) -> Bool { kind & 15 == type.rawValue }
+
     /// The encoding's number, whose meaning belongs to the type.
     @inline(__always)
     var encoding: UInt8 {

@@ -1,0 +1,83 @@
+/// What hangs off the payload of an entry that is no string: which type, in which encoding, where.
+///
+/// The one place that knows how each type is freed, measured, copied and called; a type joins with
+/// a case in each function below and a file of its own. A trivial handle: the memory belongs to the
+/// entry it was read from, or to whoever detached it (the graveyard).
+struct CollectionValue {
+    let type: ValueType
+    let encoding: UInt8
+    /// Changes while the value is freed in pieces.
+    private(set) var payload: UInt64
+
+    init(type: ValueType, encoding: UInt8, payload: UInt64) {
+        self.type = type
+        self.encoding = encoding
+        self.payload = payload
+    }
+
+    /// The collection of `entry`, which is no string.
+    init(of entry: Entry) {
+        precondition(!entry.isString, "a string is no collection")
+        self.init(type: entry.type, encoding: entry.encoding, payload: entry.payload)
+    }
+
+    // MARK: - Freeing
+
+    /// Freed at once: more than so many blocks would hold others up.
+    static let blocksFreedAtOnce = 64
+
+    /// About how many blocks the value consists of; 0 while it has none. O(1).
+    func blockCount(in arena: Arena) -> Int {
+        switch type {
+        case .list: ListValue.blockCount(encoding, payload, in: arena)
+        default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    /// Elements, for `lazyfree_pending_objects`. O(1).
+    func count(in arena: Arena) -> Int {
+        switch type {
+        case .list: ListValue.count(encoding, payload, in: arena)
+        default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    /// Frees about `blocks` blocks and returns true once all are gone; to be called again until then.
+    ///
+    /// Nobody may read the value any more.
+    mutating func free(blocks: Int, in arena: Arena) -> Bool {
+        switch type {
+        case .list: return ListValue.free(encoding, &payload, blocks: blocks, in: arena)
+        default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    // MARK: - Measuring, copying, naming
+
+    /// Every byte behind the payload. O(blocks).
+    func memoryBytes(in arena: Arena) -> Int {
+        switch type {
+        case .list: ListValue.memoryBytes(encoding, payload, in: arena)
+        default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    /// A copy that shares nothing. O(bytes).
+    func copied(in arena: Arena) -> CollectionValue {
+        switch type {
+        case .list:
+            CollectionValue(
+                type: type, encoding: encoding,
+                payload: ListValue.copy(encoding, payload, in: arena))
+        default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    /// As OBJECT ENCODING calls it.
+    var encodingName: StaticString {
+        switch type {
+        case .list: ListValue.encodingName
+        default: type.name
+        }
+    }
+}
