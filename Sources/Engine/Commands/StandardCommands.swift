@@ -6,6 +6,7 @@ enum StandardCommands {
             ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
             ServerCommands.table, MemoryCommands.table, DebugCommands.table,
             ShutdownCommands.table,
+            SortedSetCommands.table, SortedSetRangeCommands.table, SortedSetAlgebraCommands.table,
         ].flatMap { $0 }
     }
 }

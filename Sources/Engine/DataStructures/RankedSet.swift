@@ -4,7 +4,7 @@
 /// score of a member in O(1), everything ordered in O(log n), a random member uniformly in
 /// O(log n). Costs: member + 9 bytes rounded up to 8, and about 16 for both indexes.
 ///
-/// A handle to state at a fixed address, which `address` gives: copies are the same set.
+/// A handle to state at a fixed address, which `word` gives: copies are the same set.
 struct RankedSet {
     private struct State {
         let arena: Arena
@@ -31,15 +31,33 @@ struct RankedSet {
         return RankedSet(state: state)
     }
 
-    /// The set whose `address` was kept.
-    init(at address: UnsafeMutableRawPointer) {
-        state = address.assumingMemoryBound(to: State.self)
+    /// The set whose `word` was kept.
+    @inline(__always)
+    init(word: UInt64) {
+        guard let state = UnsafeMutablePointer<State>(bitPattern: UInt(word)) else {
+            preconditionFailure("no word of a set")
+        }
+        self.state = state
     }
 
     private init(state: UnsafeMutablePointer<State>) { self.state = state }
 
-    /// What `init(at:)` takes; it is the address of an arena block.
-    var address: UnsafeMutableRawPointer { UnsafeMutableRawPointer(state) }
+    /// What `init(word:)` takes and an entry keeps.
+    @inline(__always)
+    var word: UInt64 { UInt64(UInt(bitPattern: state)) }
+
+    /// A copy that shares nothing, its leaves filled; O(n), nil when there is no memory for it.
+    func copied() -> RankedSet? {
+        let copy = RankedSet.create(arena: arena, hasher: state.pointee.hasher)
+        var walk = tree.walk(from: 0)
+        while let element = walk.next() {
+            guard copy.insert(element.member, score: element.score) else {
+                copy.destroy()
+                return nil
+            }
+        }
+        return copy
+    }
 
     /// Frees the set and its members; O(n).
     func destroy() {

@@ -30,6 +30,7 @@ struct CollectionValue {
     func blockCount(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
+        case .sortedSet: SortedSetValue.blockCount(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -38,6 +39,7 @@ struct CollectionValue {
     func count(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.count(encoding, payload, in: arena)
+        case .sortedSet: SortedSetValue.count(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -48,6 +50,7 @@ struct CollectionValue {
     mutating func free(blocks: Int, in arena: Arena) -> Bool {
         switch type {
         case .list: return ListValue.free(encoding, &payload, blocks: blocks, in: arena)
+        case .sortedSet: return SortedSetValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -58,6 +61,7 @@ struct CollectionValue {
     func memoryBytes(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
+        case .sortedSet: SortedSetValue.memoryBytes(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -69,6 +73,10 @@ struct CollectionValue {
             CollectionValue(
                 type: type, encoding: encoding,
                 payload: ListValue.copy(encoding, payload, in: arena))
+        case .sortedSet:
+            CollectionValue(
+                type: type, encoding: encoding,
+                payload: SortedSetValue.copy(encoding, payload, in: arena))
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -77,6 +85,7 @@ struct CollectionValue {
     var encodingName: StaticString {
         switch type {
         case .list: ListValue.encodingName
+        case .sortedSet: SortedSetValue.encodingName(encoding)
         default: type.name
         }
     }
