@@ -8,6 +8,8 @@ enum StandardCommands {
             ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
             ServerCommands.table, MemoryCommands.table, DebugCommands.table,
             ShutdownCommands.table, ListCommands.table, BlockingListCommands.table,
+            SortedSetCommands.table, SortedSetRangeCommands.table, SortedSetAlgebraCommands.table,
+            GeoCommands.table, SortCommand.table,
         ].flatMap { $0 }
     }
 }

@@ -59,12 +59,6 @@ struct Call: ~Copyable {
         keyspace.changed(key.bytes, event, in: database, by: changes)
     }
 
-    /// As `changed`, for as many changes as told.
-    @inline(__always)
-    func changed(_ key: Key, _ event: KeyEvent, by changes: Int) {
-        keyspace.changed(key.bytes, event, in: database, by: changes)
-    }
-
     @inline(__always)
     func changed(_ key: Key, _ event: KeyEvent, in database: Database) {
         keyspace.changed(key.bytes, event, in: database)
