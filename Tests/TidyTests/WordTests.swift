@@ -39,6 +39,7 @@ struct WordTests {
         "Sources/Engine/RESP/CommandParser.swift": "words unquoted in place",
         "Sources/Engine/RESP/LargeRequest.swift": "blocks received into",
         "Sources/Engine/DataStructures/SortVector.swift": "texts that C compares",
+        "Sources/Engine/RESP/ReplyWriter+Decimals.swift": "digits that C writes",
         "Sources/Engine/RESP/ReplyWriter.swift": "the bytes that are sent",
         "Sources/Engine/RESP/RequestBatch.swift": "requests, views and hashes",
         "Sources/Engine/Values/DecimalSum.swift": "a text that C writes",

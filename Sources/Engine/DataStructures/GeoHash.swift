@@ -124,23 +124,28 @@ struct GeoHash: Equatable {
     // MARK: - Neighbours
 
     /// The cell so many columns east and rows north of this one, -1 to 1 of them, around the edge.
+    ///
+    /// The last row and column have one cell too many, for places right on the edge of the map; a
+    /// direction that is not moved in keeps it, as in Redis.
     func neighbor(east: Int, north: Int) -> GeoHash {
         let all = UInt64.max >> UInt64(64 - step * 2)
-        let columns = 0xAAAA_AAAA_AAAA_AAAA & all
-        let rows = 0x5555_5555_5555_5555 & all
         return GeoHash(
-            bits: Self.moved(bits, east, columns, rows, all)
-                | Self.moved(bits, north, rows, columns, all), step: step)
+            bits: Self.moved(bits, east, Self.columns, Self.rows, all)
+                | Self.moved(bits, north, Self.rows, Self.columns, all), step: step)
     }
+
+    private static let columns: UInt64 = 0xAAAA_AAAA_AAAA_AAAA
+    private static let rows: UInt64 = 0x5555_5555_5555_5555
 
     /// The bits of `mask` in `bits` counted one up or down; those of `other` between carry over.
     private static func moved(
         _ bits: UInt64, _ direction: Int, _ mask: UInt64, _ other: UInt64, _ all: UInt64
     ) -> UInt64 {
+        let between = other & all
         switch direction {
-        case 1: ((bits & mask) &+ (other &+ 1)) & mask
-        case -1: ((bits & mask | other) &- (other &+ 1)) & mask
-        default: bits & mask
+        case 1: return ((bits & mask) &+ (between &+ 1)) & mask & all
+        case -1: return ((bits & mask | between) &- (between &+ 1)) & mask & all
+        default: return bits & mask
         }
     }
 }
