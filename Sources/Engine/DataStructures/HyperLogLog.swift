@@ -362,19 +362,36 @@ struct UnionRegisters: ~Copyable {
         return true
     }
 
-    /// 32 registers at a time.
+    /// 32 registers at a time; all but the last of them may be loaded with two bytes too many.
     private func mergeDense(_ sketch: ByteView) {
         precondition(sketch.count == HyperLogLog.denseBytes, "not a dense sketch")
         let dense = sketch.start + HyperLogLog.headerBytes
-        for group in stride(from: 0, to: HyperLogLog.registerCount / 8, by: 4) {
-            let theirs = Self.spread(
-                Lane(
-                    HyperLogLog.packed(dense, group), HyperLogLog.packed(dense, group &+ 1),
-                    HyperLogLog.packed(dense, group &+ 2), HyperLogLog.packed(dense, group &+ 3)))
-            let mine = registers.loadUnaligned(fromByteOffset: group &* 8, as: Lane.self)
-            registers.storeBytes(
-                of: Self.larger(mine, theirs), toByteOffset: group &* 8, as: Lane.self)
+        let last = HyperLogLog.registerCount / 8 - 4
+        var group = 0
+        while group < last {
+            let next = dense + group &* 6
+            raise(
+                group,
+                to: Lane(
+                    UInt64(littleEndian: next.loadUnaligned(as: UInt64.self)),
+                    UInt64(littleEndian: next.loadUnaligned(fromByteOffset: 6, as: UInt64.self)),
+                    UInt64(littleEndian: next.loadUnaligned(fromByteOffset: 12, as: UInt64.self)),
+                    UInt64(littleEndian: next.loadUnaligned(fromByteOffset: 18, as: UInt64.self))))
+            group &+= 4
         }
+        raise(
+            last,
+            to: Lane(
+                HyperLogLog.packed(dense, last), HyperLogLog.packed(dense, last &+ 1),
+                HyperLogLog.packed(dense, last &+ 2), HyperLogLog.packed(dense, last &+ 3)))
+    }
+
+    /// Raises 32 registers from `group` times eight on to those packed in the vector.
+    @inline(__always)
+    private func raise(_ group: Int, to packed: Lane) {
+        let mine = registers.loadUnaligned(fromByteOffset: group &* 8, as: Lane.self)
+        registers.storeBytes(
+            of: Self.larger(mine, Self.spread(packed)), toByteOffset: group &* 8, as: Lane.self)
     }
 
     @inline(__always)

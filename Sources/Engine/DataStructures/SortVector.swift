@@ -85,7 +85,9 @@ struct SortVector: ~Copyable {
         return number != nil
     }
 
-    /// What `strtod` reads; the text has a zero behind it. No text at all is 0.
+    /// What `strtod` reads.
+    ///
+    /// The text has a zero behind it; no text at all is 0.
     private static func number(_ text: ByteView) -> Double? {
         let start = text.start.assumingMemoryBound(to: CChar.self)
         var end: UnsafeMutablePointer<CChar>?
