@@ -34,6 +34,16 @@ int apus_parse_double(const char *text, size_t length, double *value) {
     return !(errno == ERANGE && (*value == HUGE_VAL || *value == -HUGE_VAL || fpclassify(*value) == FP_ZERO));
 }
 
+int apus_parse_bound(const char *text, size_t length, double *value) {
+    char copy[256], *end;
+    length = strnlen(text, length);
+    if (length > 255) return 0;
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    *value = strtod(copy, &end);
+    return *end == 0 && !isnan(*value);
+}
+
 int apus_increment_text(const char *base, size_t base_length, const char *increment,
                         size_t increment_length, char *out, size_t capacity) {
     long double left, right;

@@ -100,14 +100,26 @@ enum NumberText {
 
     // MARK: - Floating point
 
-    /// The longest text `write(double:)` or `increment` produces: a long double of 4933 digits.
+    /// The longest text `increment` produces: a long double of 4933 digits.
     static let longestDecimal = 5120
+    /// Room for what `write(double:)` writes: sign, point, 17 digits and an exponent of three.
+    static let longestDouble = 40
 
     /// The value of `text` as a double; infinities by name count, NaN does not.
     static func double(_ text: ByteView) -> Double? {
+        if let integer = integer(text) { return Double(integer) }
         var value = 0.0
         let characters = text.start.assumingMemoryBound(to: CChar.self)
         return apus_parse_double(characters, text.count, &value) != 0 ? value : nil
+    }
+
+    /// The value of a bound of a range, as `strtod` reads it: leading blanks do no harm, no text at
+    /// all is 0, what follows a NUL is not looked at, and what is too large is infinite.
+    static func bound(_ text: ByteView) -> Double? {
+        if let integer = integer(text) { return Double(integer) }
+        var value = 0.0
+        let characters = text.start.assumingMemoryBound(to: CChar.self)
+        return apus_parse_bound(characters, text.count, &value) != 0 ? value : nil
     }
 
     /// The text of a double that reads back as the same value: integers without a point, else the
@@ -121,7 +133,16 @@ enum NumberText {
             return write(Int64(value), to: target)
         }
         let characters = target.assumingMemoryBound(to: CChar.self)
-        return Int(apus_format_general(value, 17, characters, longestDecimal))
+        return Int(apus_format_general(value, 17, characters, longestDouble))
+    }
+
+    /// The text of a double with so many decimals; for cold paths.
+    static func fixed(_ value: Double, decimals: Int) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 344) { text in
+            guard let start = text.baseAddress else { return "" }
+            _ = apus_format_fixed(value, Int32(decimals), start, text.count)
+            return String(cString: start)
+        }
     }
 
     private static func write(_ literal: StaticString, to target: UnsafeMutableRawPointer) -> Int {

@@ -400,7 +400,7 @@ extension DebugCommands {
 
     private static func packedThreshold(_ call: inout Call) throws(CommandError) {
         guard let bytes = SettingText.memory(call.arguments[2].array),
-            bytes > 1, bytes <= (1 << 32) - (1 << 20)
+            bytes <= (1 << 32) - (1 << 20)
         else {
             throw .text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         }

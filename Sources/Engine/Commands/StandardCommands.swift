@@ -17,6 +17,13 @@ enum StandardCommands {
             ShutdownCommands.table,
             ListCommands.table,
             BlockingListCommands.table,
+            BitmapCommands.table,
+            HyperLogLogCommands.table,
+            SortedSetCommands.table,
+            SortedSetRangeCommands.table,
+            SortedSetAlgebraCommands.table,
+            GeoCommands.table,
+            SortCommand.table,
         ].flatMap { $0 }
     }
 }

@@ -140,6 +140,9 @@ struct ReplyWriter: ~Copyable {
         tail &+= text.count &+ 3
     }
 
+    /// `,text`: a double whose digits are written already; only in RESP3.
+    mutating func decimalLine(_ text: ByteView) { line(UInt8(ascii: ","), text) }
+
     // MARK: - Scalars
 
     /// Writes `+OK`.
@@ -236,7 +239,7 @@ struct ReplyWriter: ~Copyable {
     /// `,3.25`; a bulk of the same text in RESP2.
     mutating func double(_ value: Double) {
         if !isRESP3 { return bulkDouble(value) }
-        let target = room(NumberText.longestDecimal)
+        let target = room(NumberText.longestDouble &+ 3)
         target.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
         let length = NumberText.write(double: value, to: target + 1)
         target.storeBytes(
@@ -246,7 +249,7 @@ struct ReplyWriter: ~Copyable {
 
     /// A bulk that holds the text of a double, in both protocols.
     mutating func bulkDouble(_ value: Double) {
-        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDecimal, alignment: 8) { text in
+        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
             guard let start = text.baseAddress else { return }
             let length = NumberText.write(double: value, to: start)
             bulk(ByteView(start: UnsafeRawPointer(start), count: length))

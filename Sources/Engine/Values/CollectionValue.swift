@@ -34,6 +34,7 @@ struct CollectionValue {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
         case .set: SetValue.blockCount(encoding, payload, in: arena)
         case .hash: HashValue.blockCount(encoding, payload, in: arena)
+        case .sortedSet: SortedSetValue.blockCount(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -46,6 +47,7 @@ struct CollectionValue {
         case .list: return ListValue.free(encoding, payload, blocks: blocks, in: arena)
         case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
         case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .sortedSet: return SortedSetValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -80,6 +82,7 @@ struct CollectionValue {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
         case .set: SetValue.memoryBytes(encoding, payload, in: arena)
         case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
+        case .sortedSet: SortedSetValue.memoryBytes(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -92,6 +95,7 @@ struct CollectionValue {
             switch type {
             case .list: ListValue.copy(encoding, payload, in: arena)
             case .set: try SetValue.copy(encoding, payload, in: arena)
+            case .sortedSet: SortedSetValue.copy(encoding, payload, in: arena)
             case .hash: try HashValue.copy(encoding, payload, in: arena)
             default: preconditionFailure("a value of a type that does not exist")
             }
@@ -104,6 +108,7 @@ struct CollectionValue {
         case .list: ListValue.encodingName
         case .set: SetValue.encodingName(encoding)
         case .hash: HashValue.encodingName(encoding)
+        case .sortedSet: SortedSetValue.encodingName(encoding)
         default: type.name
         }
     }

@@ -1,0 +1,187 @@
+/// A large sorted set: members found by name in a hash table, and by score and rank in a B+tree.
+///
+/// Both indexes hold the same 32-bit handles; each member lives once, in its own block. Promises:
+/// score of a member in O(1), everything ordered in O(log n), a random member uniformly in
+/// O(log n). Costs: member + 9 bytes rounded up to 8, and about 16 for both indexes.
+///
+/// A handle to state at a fixed address, which `word` gives: copies are the same set.
+struct RankedSet {
+    private struct State {
+        let arena: Arena
+        let hasher: SeededHash
+        let table: HashTable<RankedMemberPolicy>
+        let tree: BPlusTree
+        /// Bytes of the members' blocks.
+        var memberBytes = 0
+    }
+
+    private let state: UnsafeMutablePointer<State>
+
+    // MARK: - Creation
+
+    static func create(arena: Arena, hasher: SeededHash) -> RankedSet {
+        let block = arena.address(arena.allocateEssential(MemoryLayout<State>.size))
+        let state = block.bindMemory(to: State.self, capacity: 1)
+        let context = RankedMemberPolicy.Context(arena: arena, hasher: hasher)
+        state.initialize(
+            to: State(
+                arena: arena, hasher: hasher,
+                table: HashTable.create(arena: arena, context: context),
+                tree: BPlusTree.create(arena: arena)))
+        return RankedSet(state: state)
+    }
+
+    /// The set whose `word` was kept.
+    @inline(__always)
+    init(word: UInt64) {
+        guard let state = UnsafeMutablePointer<State>(bitPattern: UInt(word)) else {
+            preconditionFailure("no word of a set")
+        }
+        self.state = state
+    }
+
+    private init(state: UnsafeMutablePointer<State>) { self.state = state }
+
+    /// What `init(word:)` takes and an entry keeps.
+    @inline(__always)
+    var word: UInt64 { UInt64(UInt(bitPattern: state)) }
+
+    /// A copy that shares nothing, its leaves filled; O(n), nil when there is no memory for it.
+    func copied() -> RankedSet? {
+        let copy = RankedSet.create(arena: arena, hasher: state.pointee.hasher)
+        var walk = tree.walk(from: 0)
+        while let element = walk.next() {
+            guard copy.insert(element.member, score: element.score) else {
+                copy.destroy()
+                return nil
+            }
+        }
+        return copy
+    }
+
+    /// Frees the set and its members; O(n).
+    func destroy() {
+        while freeSome(limit: .max) {}
+    }
+
+    /// Frees up to about `limit` members, and the set itself with the last; true while some are
+    /// left.
+    ///
+    /// The set may be used for nothing else from the first call on.
+    func freeSome(limit: Int) -> Bool {
+        let (arena, table, tree) = (arena, table, tree)
+        var budget = limit
+        while budget > 0 && !table.isEmpty {
+            var handles: ContiguousArray<Arena.Handle> = []
+            table.popEntries(limit: Swift.min(budget, 256), into: &handles)
+            for handle in handles { ScoredMember(handle, arena).prefetch() }
+            for handle in handles { ScoredMember(handle, arena).free(in: arena) }
+            budget -= handles.count
+        }
+        // A leaf is one block to free for forty members.
+        let leaves = budget > Int.max / 16 ? .max : Swift.max(0, budget) * 16
+        if !table.isEmpty || tree.dropLeaves(limit: leaves) { return true }
+        table.destroy()
+        tree.destroy()
+        arena.free(arena.handle(at: state), MemoryLayout<State>.size)
+        return false
+    }
+
+    // MARK: - Figures
+
+    @inline(__always)
+    private var arena: Arena { state.pointee.arena }
+    @inline(__always)
+    private var table: HashTable<RankedMemberPolicy> { state.pointee.table }
+
+    /// The members in order.
+    @inline(__always)
+    var tree: BPlusTree { state.pointee.tree }
+
+    @inline(__always)
+    var count: Int { table.count }
+    var isEmpty: Bool { count == 0 }
+
+    /// Every byte the set takes, exactly, heap blocks of long members as the allocator counts them.
+    var memoryBytes: Int {
+        table.memoryBytes + tree.memoryBytes + state.pointee.memberBytes
+            + arena.blockBytes(for: MemoryLayout<State>.size)
+    }
+
+    // MARK: - Members
+
+    /// The member of this name; nil when there is none.
+    @inline(__always)
+    func find(_ member: ByteView) -> ScoredMember? {
+        let handle = table.find(member, hash: state.pointee.hasher.hash(member))
+        return handle.isNone ? nil : ScoredMember(handle, arena)
+    }
+
+    /// Adds a member the caller knows to be absent; false when there is no memory for it.
+    func insert(_ member: ByteView, score: Double) -> Bool {
+        guard let new = ScoredMember.make(member, score: score, in: arena) else { return false }
+        state.pointee.memberBytes += new.memoryBytes(in: arena)
+        table.insert(new.handle, hash: state.pointee.hasher.hash(member))
+        tree.insert(new)
+        return true
+    }
+
+    /// Gives a member of this set another score.
+    func setScore(_ score: Double, of member: ScoredMember) {
+        tree.setScore(score, of: member)
+    }
+
+    /// Removes a member of this set and frees it.
+    func remove(_ member: ScoredMember) {
+        tree.remove(member)
+        table.remove(entry: member.handle, hash: state.pointee.hasher.hash(member.member))
+        state.pointee.memberBytes -= member.memoryBytes(in: arena)
+        member.free(in: arena)
+    }
+
+    // MARK: - Scanning
+
+    /// One step of a scan: members of one class of hashes, and the next cursor (0: done).
+    func scan(_ cursor: UInt64, _ visitor: inout some EntryVisitor) -> UInt64 {
+        table.scan(cursor, &visitor)
+    }
+
+    func element(_ handle: Arena.Handle) -> ScoredMember { ScoredMember(handle, arena) }
+
+    /// Stops the process where a promise does not hold; O(n), for tests.
+    func checkInvariants() {
+        table.checkInvariants()
+        tree.checkInvariants()
+        precondition(table.count == tree.count, "both indexes hold the same members")
+        var bytes = 0
+        var walk = tree.walk(from: 0)
+        while let element = walk.next() {
+            bytes += element.memoryBytes(in: arena)
+            precondition(find(element.member)?.handle == element.handle, "found by its name")
+        }
+        precondition(bytes == state.pointee.memberBytes, "the bytes are exact")
+    }
+}
+
+/// What the hash table has to know of scored members.
+enum RankedMemberPolicy: HashTablePolicy {
+    struct Context {
+        let arena: Arena
+        let hasher: SeededHash
+    }
+
+    @inline(__always)
+    static func hash(of entry: Arena.Handle, _ context: Context) -> UInt64 {
+        context.hasher.hash(ScoredMember(entry, context.arena).member)
+    }
+
+    @inline(__always)
+    static func matches(_ entry: Arena.Handle, _ member: ByteView, _ context: Context) -> Bool {
+        ScoredMember(entry, context.arena).member == member
+    }
+
+    @inline(__always)
+    static func prefetch(_ entry: Arena.Handle, _ context: Context) {
+        ScoredMember(entry, context.arena).prefetch()
+    }
+}

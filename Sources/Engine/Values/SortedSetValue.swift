@@ -1,0 +1,443 @@
+/// A sorted set as commands see it, whichever of its two forms it has.
+///
+/// Packed (`listpack`): member, score, member, score… in order in one block, everything O(n) and
+/// small. Ranked (`skiplist`, as OBJECT ENCODING has to call it): a `RankedSet`. A packed set becomes
+/// ranked when it outgrows the limits of its settings and stays so.
+///
+/// A value that hangs off an entry or off nothing yet; whoever changes it calls `save` afterwards.
+struct SortedSetValue {
+    /// What a set needs from outside: where it lives, and how long it stays packed.
+    struct Ground {
+        let arena: Arena
+        let hasher: SeededHash
+        let mostPackedMembers: Int
+        let longestPackedMember: Int
+    }
+
+    private static let packed: UInt8 = 0
+    private static let ranked: UInt8 = 1
+
+    private let ground: Ground
+    private(set) var encoding: UInt8
+    private var payload: UInt64
+
+    /// The set of an entry.
+    @inline(__always)
+    init(of entry: Entry, on ground: Ground) {
+        self.ground = ground
+        encoding = entry.encoding
+        payload = entry.payload
+    }
+
+    /// An empty set that hangs off nothing; it must get a home or be freed.
+    static func make(on ground: Ground, firstMemberBytes: Int = 0) -> SortedSetValue {
+        SortedSetValue(
+            on: ground,
+            isRanked: ground.mostPackedMembers <= 0
+                || firstMemberBytes > ground.longestPackedMember)
+    }
+
+    private init(on ground: Ground, isRanked: Bool) {
+        self.ground = ground
+        encoding = isRanked ? Self.ranked : Self.packed
+        payload =
+            isRanked
+            ? RankedSet.create(arena: ground.arena, hasher: ground.hasher).word
+            : Listpack.create(in: ground.arena, capacity: 32).block.word
+    }
+
+    /// Writes back to its entry where it lies now.
+    @inline(__always)
+    func save(to entry: Entry) {
+        if entry.payload != payload { entry.payload = payload }
+        if entry.encoding != encoding { entry.encoding = encoding }
+    }
+
+    /// The value as something an entry can be given.
+    var collection: CollectionValue {
+        CollectionValue(type: .sortedSet, encoding: encoding, payload: payload)
+    }
+
+    @inline(__always)
+    var isRanked: Bool { encoding == Self.ranked }
+    @inline(__always)
+    private var set: RankedSet { RankedSet(word: payload) }
+    @inline(__always)
+    private var listpack: Listpack { Listpack(Block(word: payload), in: ground.arena) }
+
+    // MARK: - Questions
+
+    @inline(__always)
+    var count: Int { isRanked ? set.count : listpack.count / 2 }
+
+    /// The score of `member`; nil when it is none.
+    @inline(__always)
+    func score(of member: ByteView) -> Double? {
+        if isRanked { return set.find(member)?.score }
+        return packedPlace(of: member)?.score
+    }
+
+    /// How many members stand before `member`, and its score; nil when it is none.
+    @inline(__always)
+    func rank(of member: ByteView) -> (rank: Int, score: Double)? {
+        if isRanked {
+            guard let element = set.find(member) else { return nil }
+            return (set.tree.rank(of: element), element.score)
+        }
+        return packedRank(of: member)
+    }
+
+    /// How many members stand before `bound`.
+    func rank(of bound: SortedSetBound) -> Int {
+        switch bound {
+        case .start: return 0
+        case .end: return count
+        default: return isRanked ? rankedRank(of: bound) : packedRank(of: bound)
+        }
+    }
+
+    private func rankedRank(of bound: SortedSetBound) -> Int {
+        switch bound {
+        case .start: 0
+        case .end: set.count
+        case .beforeScore(let score): set.tree.rank(of: .before(score: score))
+        case .afterScore(let score): set.tree.rank(of: .after(score: score))
+        case .beforeMember(let member): set.tree.rank(of: .before(member: member))
+        case .afterMember(let member): set.tree.rank(of: .after(member: member))
+        }
+    }
+
+    private func packedRank(of bound: SortedSetBound) -> Int {
+        var cursor = listpack.cursor()
+        var rank = 0
+        while let member = cursor.next(), let score = cursor.next() {
+            if bound.isReached(by: member, Self.score(score)) { break }
+            rank &+= 1
+        }
+        return rank
+    }
+
+    /// A way along the members from `rank` on, up or down; the set must not change meanwhile.
+    func walk(from rank: Int, isReversed: Bool = false) -> SortedSetWalk {
+        if isRanked {
+            return SortedSetWalk(
+                ranked: set.tree.walk(from: rank, isReversed: isReversed), packed: nil,
+                isReversed: isReversed)
+        }
+        let listpack = listpack
+        let place = listpack.position(at: (isReversed ? rank &+ 1 : rank) &* 2) ?? listpack.end
+        return SortedSetWalk(
+            ranked: nil, packed: listpack.cursor(from: place), isReversed: isReversed)
+    }
+
+    /// The member of this rank, which must exist.
+    func element(at rank: Int) -> SortedSetElement {
+        var walk = walk(from: rank)
+        guard let element = walk.next() else {
+            preconditionFailure("there is no member of this rank")
+        }
+        return element
+    }
+
+    /// One step of a scan of a ranked set; a packed one is shown whole by `walk`.
+    func scan(_ cursor: UInt64, into handles: inout ContiguousArray<Arena.Handle>) -> UInt64 {
+        set.scan(cursor, &handles)
+    }
+
+    func element(_ handle: Arena.Handle) -> SortedSetElement {
+        let element = set.element(handle)
+        return SortedSetElement(member: .bytes(element.member), score: element.score)
+    }
+
+    // MARK: - Changes
+
+    /// When `add` may do what.
+    struct Conditions: OptionSet {
+        let rawValue: UInt8
+        static let onlyNew = Conditions(rawValue: 1)
+        static let onlyPresent = Conditions(rawValue: 2)
+        static let onlyGreater = Conditions(rawValue: 4)
+        static let onlyLess = Conditions(rawValue: 8)
+        /// The score is to be added to the one there is.
+        static let increments = Conditions(rawValue: 16)
+    }
+
+    enum Outcome {
+        case added, updated, unchanged
+        /// A condition did not hold.
+        case refused
+        /// The sum is no number.
+        case notANumber
+    }
+
+    /// Adds `member` or changes its score, as far as `conditions` allow; `score` becomes what the
+    /// member has then.
+    mutating func add(
+        _ member: ByteView, _ score: inout Double, _ conditions: Conditions = []
+    ) throws(CommandError) -> Outcome {
+        if isRanked {
+            if let element = set.find(member) {
+                let outcome = Self.decide(element.score, &score, conditions)
+                if outcome == .updated { set.setScore(score, of: element) }
+                return outcome
+            }
+            if conditions.contains(.onlyPresent) { return .refused }
+            guard set.insert(member, score: score) else { throw .outOfMemory }
+            return .added
+        }
+        return try addPacked(member, &score, conditions)
+    }
+
+    private mutating func addPacked(
+        _ member: ByteView, _ score: inout Double, _ conditions: Conditions
+    ) throws(CommandError) -> Outcome {
+        if let (place, old) = packedPlace(of: member) {
+            let outcome = Self.decide(old, &score, conditions)
+            if outcome == .updated {
+                var listpack = listpack
+                listpack.remove(at: place, count: 2)
+                payload = listpack.block.word
+                insertPacked(member, score)
+            }
+            return outcome
+        }
+        if conditions.contains(.onlyPresent) { return .refused }
+        if count >= ground.mostPackedMembers || member.count > ground.longestPackedMember
+            || !listpack.canTake(member.count + 64)
+        {
+            try becomeRanked()
+            guard set.insert(member, score: score) else { throw .outOfMemory }
+        } else {
+            insertPacked(member, score)
+        }
+        return .added
+    }
+
+    /// What becomes of a member whose score is `old`.
+    @inline(__always)
+    private static func decide(
+        _ old: Double, _ score: inout Double, _ conditions: Conditions
+    ) -> Outcome {
+        if conditions.contains(.onlyNew) { return .refused }
+        var wanted = score
+        if conditions.contains(.increments) {
+            wanted += old
+            if wanted.isNaN { return .notANumber }
+        }
+        if conditions.contains(.onlyGreater) && wanted <= old { return .refused }
+        if conditions.contains(.onlyLess) && wanted >= old { return .refused }
+        score = wanted
+        return wanted == old ? .unchanged : .updated
+    }
+
+    /// Removes `member`; false when it is none.
+    mutating func remove(_ member: ByteView) -> Bool {
+        if isRanked {
+            guard let element = set.find(member) else { return false }
+            set.remove(element)
+            return true
+        }
+        guard let place = packedPlace(of: member)?.place else { return false }
+        var listpack = listpack
+        listpack.remove(at: place, count: 2)
+        payload = listpack.block.word
+        return true
+    }
+
+    /// Removes `count` members from `rank` on, which must exist; O(count log n).
+    mutating func removeRange(from rank: Int, count: Int) {
+        if isRanked {
+            let set = set
+            for _ in 0..<count { set.remove(set.tree.element(at: rank)) }
+            return
+        }
+        var listpack = listpack
+        listpack.remove(from: rank * 2, count: count * 2)
+        payload = listpack.block.word
+    }
+
+    // MARK: - The packed form
+
+    private func packedPlace(
+        of member: ByteView
+    ) -> (place: Listpack.Position, score: Double)? {
+        let listpack = listpack
+        guard let place = listpack.find(ListpackElement(member), skip: 1),
+            let scorePlace = listpack.position(after: place)
+        else { return nil }
+        return (place, Self.score(listpack[scorePlace]))
+    }
+
+    private func packedRank(of member: ByteView) -> (rank: Int, score: Double)? {
+        let element = ListpackElement(member)
+        var cursor = listpack.cursor()
+        var rank = 0
+        while !cursor.isAtEnd {
+            if cursor.matches(element) {
+                _ = cursor.skip()
+                guard let score = cursor.next() else { return nil }
+                return (rank, Self.score(score))
+            }
+            _ = cursor.skip()
+            _ = cursor.skip()
+            rank &+= 1
+        }
+        return nil
+    }
+
+    /// Puts a member that is not there where it belongs.
+    private mutating func insertPacked(_ member: ByteView, _ score: Double) {
+        var listpack = listpack
+        var cursor = listpack.cursor()
+        var place = cursor.position
+        while let other = cursor.next(), let otherScore = cursor.next() {
+            let otherScore = Self.score(otherScore)
+            if otherScore > score { break }
+            if otherScore == score && other.withText({ $0.compare(member) }) > 0 { break }
+            place = cursor.position
+        }
+        place = listpack.insert(ListpackElement(member), at: place)
+        let next = listpack.position(after: place) ?? listpack.end
+        if let integer = Self.integer(score) {
+            _ = listpack.insert(ListpackElement(integer), at: next)
+        } else {
+            withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
+                guard let start = $0.baseAddress else { return }
+                let length = NumberText.write(double: score, to: start)
+                _ = listpack.insert(ByteView(start: start, count: length), at: next)
+            }
+        }
+        payload = listpack.block.word
+    }
+
+    /// The score as an integer, if it is one that half of Int64 can hold, as Redis packs them.
+    private static func integer(_ score: Double) -> Int64? {
+        guard score >= -0x1p62, score <= 0x1p62 else { return nil }
+        let integer = Int64(score)
+        return Double(integer) == score ? integer : nil
+    }
+
+    @inline(__always)
+    fileprivate static func score(_ value: Listpack.Value) -> Double {
+        switch value {
+        case .integer(let integer): Double(integer)
+        case .bytes(let text): NumberText.double(text) ?? 0
+        }
+    }
+
+    private mutating func becomeRanked() throws(CommandError) {
+        let new = RankedSet.create(arena: ground.arena, hasher: ground.hasher)
+        var cursor = listpack.cursor()
+        while let member = cursor.next(), let score = cursor.next() {
+            guard member.withText({ new.insert($0, score: Self.score(score)) }) else {
+                new.destroy()
+                throw .outOfMemory
+            }
+        }
+        listpack.free()
+        encoding = Self.ranked
+        payload = new.word
+    }
+}
+
+/// A member with its score; the member is valid until the set changes.
+struct SortedSetElement {
+    let member: Listpack.Value
+    let score: Double
+}
+
+/// A point in the order of a sorted set.
+enum SortedSetBound {
+    case start, end
+    case beforeScore(Double), afterScore(Double)
+    /// In a set whose scores are all the same.
+    case beforeMember(ByteView), afterMember(ByteView)
+
+    /// Whether the element stands behind the point.
+    fileprivate func isReached(by member: Listpack.Value, _ score: Double) -> Bool {
+        switch self {
+        case .start: true
+        case .end: false
+        case .beforeScore(let bound): score >= bound
+        case .afterScore(let bound): score > bound
+        case .beforeMember(let bound): member.withText { $0.compare(bound) } >= 0
+        case .afterMember(let bound): member.withText { $0.compare(bound) } > 0
+        }
+    }
+}
+
+/// A way along a sorted set; see `SortedSetValue.walk`.
+struct SortedSetWalk {
+    fileprivate var ranked: BPlusTree.Walk?
+    fileprivate var packed: ListpackCursor?
+    fileprivate let isReversed: Bool
+
+    /// The next element; nil past the end.
+    @inline(__always)
+    mutating func next() -> SortedSetElement? {
+        if packed != nil { return nextPacked() }
+        guard let element = ranked?.next() else { return nil }
+        return SortedSetElement(member: .bytes(element.member), score: element.score)
+    }
+
+    private mutating func nextPacked() -> SortedSetElement? {
+        if isReversed {
+            guard let score = packed?.previous(), let member = packed?.previous() else {
+                return nil
+            }
+            return SortedSetElement(member: member, score: SortedSetValue.score(score))
+        }
+        guard let member = packed?.next(), let score = packed?.next() else { return nil }
+        return SortedSetElement(member: member, score: SortedSetValue.score(score))
+    }
+}
+
+// MARK: - As a collection
+
+extension SortedSetValue {
+    static func encodingName(_ encoding: UInt8) -> StaticString {
+        encoding == ranked ? "skiplist" : "listpack"
+    }
+
+    static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        encoding == ranked ? RankedSet(word: payload).count : 1
+    }
+
+    static func count(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        encoding == ranked
+            ? RankedSet(word: payload).count : Listpack(Block(word: payload), in: arena).count / 2
+    }
+
+    static func free(
+        _ encoding: UInt8, _ payload: UInt64, blocks: Int, in arena: Arena
+    ) -> Bool {
+        if encoding == ranked { return !RankedSet(word: payload).freeSome(limit: blocks) }
+        Block(word: payload).free(in: arena)
+        return true
+    }
+
+    static func memoryBytes(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
+        encoding == ranked ? RankedSet(word: payload).memoryBytes : Block(word: payload).bytes
+    }
+
+    static func copy(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> UInt64 {
+        if encoding == ranked {
+            guard let copy = RankedSet(word: payload).copied() else {
+                preconditionFailure("the arena is exhausted while a sorted set is copied")
+            }
+            return copy.word
+        }
+        return Listpack(Block(word: payload), in: arena).copied().block.word
+    }
+}
+
+extension ReplyWriter {
+    /// A member as a bulk.
+    @inline(__always)
+    mutating func member(_ member: Listpack.Value) {
+        switch member {
+        case .bytes(let bytes): bulk(bytes)
+        case .integer(let integer): bulkInteger(integer)
+        }
+    }
+}
