@@ -307,7 +307,9 @@ extension Server {
             if !slots[slot].isHeldBack {
                 call.arguments = batch.arguments(of: request)
                 execute(&call, request.command)
-                if !call.connection.gate.contains(.paused) {
+                if call.connection.gate.contains(.paused) {
+                    slots[slot].isHeldBack = true
+                } else {
                     slots[slot].executed = request.inputEnd
                 }
             }
@@ -401,7 +403,7 @@ extension Server {
             return failProtocol(connection, failure, .empty)
         }
         noteRequest(connection, large.requestBytes)
-        guard large.isComplete, !connection.gate.contains(.paused) else { return }
+        guard large.isComplete, !slots[index].isHeldBack else { return }
         keep(large.rest, of: connection)
         connection.large = nil
         if connection.pending.count > 0 { resume(connection) }

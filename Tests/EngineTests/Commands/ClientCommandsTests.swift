@@ -254,6 +254,28 @@ import Testing
         #expect(client.take() == "+OK\r\n")
     }
 
+    /// What waits is not lost, nor overtaken, when the pause ends before the turn does.
+    @Test(arguments: [1, 100, 100_000])
+    func unpauseInTheSameTurnLetsAllGoOn(_ length: Int) {
+        let test = TestServer()
+        let client = WireClient(test.server)
+        let admin = WireClient(test.server)
+        admin.send("CLIENT PAUSE 100000 WRITE\r\n")
+        let value = String(repeating: "x", count: length)
+        let set = multibulk("SET", "k", value)
+        // The beginning of a large request has to be read before its end.
+        client.send(Array(set.dropLast(2)))
+        client.post(Array(set.suffix(2)) + multibulk("GET", "k") + multibulk("APPEND", "k", "y"))
+        admin.post(Array("CLIENT UNPAUSE\r\n".utf8))
+        test.server.serveNext(client.connection)
+        test.server.serveNext(admin.connection)
+        test.server.serveSlots()
+        client.turn()
+        client.turn()
+        #expect(client.take() == "+OK\r\n$\(length)\r\n\(value)\r\n:\(length + 1)\r\n")
+        #expect(admin.take() == "+OK\r\n+OK\r\n")
+    }
+
     @Test func aPauseOfAllStopsAll() {
         let test = TestServer()
         let client = WireClient(test.server)

@@ -43,6 +43,12 @@ final class WireClient {
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
+    /// Sends without a turn, so that several clients can be served in one.
+    func post(_ bytes: [UInt8]) {
+        let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, 0) }
+        precondition(count == bytes.count, "the socket has no room")
+    }
+
     /// Turns of the loop, in which only this connection has something to say, until it has said all.
     func turn() {
         var read = -1
