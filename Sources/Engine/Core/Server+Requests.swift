@@ -65,6 +65,8 @@ extension Server {
         let held = connection.pending.count + (connection.large?.rest.count ?? 0)
         let room = InputSlots.slotBytes - held
         if room <= 0 {
+            // Who is not read from can only be reported broken, and would be so without end.
+            if !connection.watchesReadable { return close(connection, "Client closed connection") }
             connection.watchesReadable = false
             updateInterest(connection)
             return

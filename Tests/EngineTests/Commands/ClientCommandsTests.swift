@@ -331,6 +331,18 @@ import Testing
         #expect(client.take() == String(repeating: "$3\r\nabc\r\n", count: count))
     }
 
+    /// A broken socket is reported in every turn, whether it is read from or not.
+    @Test func whoBreaksOffInAPauseIsClosed() {
+        let test = TestServer()
+        let client = WireClient(test.server)
+        client.send("CLIENT PAUSE 100 ALL\r\n")
+        client.send(Array(String(repeating: "PING abc\r\n", count: 12_000).utf8))
+        #expect(!client.connection.watchesReadable)
+        test.server.serveNext(client.connection)
+        #expect(!client.connection.transport.isOpen)
+        #expect(test.server.blockedCount == 0)
+    }
+
     @Test func whoIsClosedWhilePausedIsForgotten() {
         let test = TestServer()
         let client = WireClient(test.server)
