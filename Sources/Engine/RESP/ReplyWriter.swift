@@ -341,9 +341,10 @@ struct ReplyWriter: ~Copyable {
     mutating func error(_ text: ByteView) {
         errorCount &+= 1
         lastErrorStart = count
-        let begin = tail &+ 1
         line(UInt8(ascii: "-"), text)
         guard let base else { return }
+        // Only now: making room may have moved everything to the front.
+        let begin = tail &- text.count &- 2
         for index in 0..<text.count {
             let byte = (base + begin + index).load(as: UInt8.self)
             if byte == 13 || byte == 10 {

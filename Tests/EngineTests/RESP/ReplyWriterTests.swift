@@ -88,6 +88,17 @@ import Testing
         #expect(last == "ERR one")
     }
 
+    @Test func anErrorIsOneLineAlsoWhereRoomIsMadeForIt() {
+        var writer = ReplyWriter()
+        writer.bulk(String(repeating: "x", count: 16_000))
+        writer.drain(15_500)
+        let rest = writer.view.string
+        let text = String(repeating: "y", count: 500)
+        writer.error("ERR a\r\n\(text)")
+        let written = writer.view.string
+        #expect(written == "\(rest)-ERR a  \(text)\r\n")
+    }
+
     @Test func whatIsSentMakesRoom() {
         var writer = ReplyWriter()
         for _ in 0..<10_000 {
