@@ -146,7 +146,7 @@ extension Server {
         }
         let isUnauthenticated = mustAuthenticate(connection)
         let parser = CommandParser(
-            longestBulk: Int64(settings.maxBulkBytes), unauthenticated: isUnauthenticated)
+            longestBulk: settings.maxBulkBytes, unauthenticated: isUnauthenticated)
         if slots[index].isLarge { return parseLarge(index, connection, parser) }
         var parsed = slots[index].parsed
         while !batch.isFull {
@@ -389,7 +389,7 @@ extension Server {
     private func advanceLarge(_ connection: Connection) {
         guard let large = connection.large else { return }
         let parser = CommandParser(
-            longestBulk: Int64(settings.maxBulkBytes),
+            longestBulk: settings.maxBulkBytes,
             unauthenticated: mustAuthenticate(connection))
         batch.removeAll()
         batch.beginParse()

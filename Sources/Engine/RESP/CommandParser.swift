@@ -32,10 +32,15 @@ enum ParseOutcome {
 /// Arguments are views into the bytes, which are never changed: a request that has to wait is parsed
 /// again. Only what stands in quotes in an inline request is copied, into the batch.
 struct CommandParser {
-    /// `proto-max-bulk-len`.
-    var longestBulk: Int64
+    /// `proto-max-bulk-len`, as far as there can be memory for it.
+    private let longestBulk: Int64
     /// Whether the tighter limits before authentication hold.
-    var unauthenticated = false
+    private let unauthenticated: Bool
+
+    init(longestBulk: Int, unauthenticated: Bool = false) {
+        self.longestBulk = min(Int64(longestBulk), ProtocolLimits.bulkBytes)
+        self.unauthenticated = unauthenticated
+    }
 
     /// Parses one request at the front of `bytes`, appending its arguments to `batch`.
     @inline(__always)

@@ -4,6 +4,8 @@ enum ProtocolLimits {
     static let inlineBytes = 64 * 1024
     /// More arguments than this in one request is taken for garbage.
     static let argumentCount = Int64(Int32.max)
+    /// No setting allows more: all of user space, so that sums of lengths stay within 64 bits.
+    static let bulkBytes = Int64(1) << 47
     /// Until a connection has said who it is, it may not make the server hold much (CVE-2021-32675).
     static let unauthenticatedArguments: Int64 = 10
     static let unauthenticatedBulkBytes: Int64 = 16 * 1024

@@ -11,7 +11,7 @@ import Testing
     }
 
     private func parse(
-        _ bytes: [UInt8], longestBulk: Int64 = 512 << 20, unauthenticated: Bool = false
+        _ bytes: [UInt8], longestBulk: Int = 512 << 20, unauthenticated: Bool = false
     ) -> Parsed {
         let batch = RequestBatch()
         batch.beginParse()
@@ -35,6 +35,15 @@ import Testing
     private func parse(_ text: String) -> Parsed { parse(Array(text.utf8)) }
 
     private func request(_ words: String...) -> [[UInt8]] { words.map { Array($0.utf8) } }
+
+    @Test func noSettingLetsALengthOverflow() {
+        for length in [Int.max, Int.max - 1, 1 << 47 + 1] {
+            #expect(
+                parse(Array("*1\r\n$\(length)\r\nx\r\n".utf8), longestBulk: .max)
+                    == .malformed(.invalidBulkLength))
+        }
+        #expect(parse(Array("*1\r\n$\(1 << 47)\r\nx\r\n".utf8), longestBulk: .max) == .incomplete)
+    }
 
     @Test func aRequestIsWholeAtItsLastByteAndNotBefore() {
         for text in [
