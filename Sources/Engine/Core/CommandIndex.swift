@@ -56,9 +56,8 @@ struct CommandIndex {
         state.pointee.count += 1
     }
 
-    /// Makes `name`, of at most 24 bytes, lead to row `number`.
+    /// Makes `name` lead to row `number`.
     func insert(name: ByteView, _ number: Int32) {
-        precondition(name.count <= 24, "a command's name is longer than what is compared")
         let row = row(number)
         let (first, second) = Self.words(name)
         row.pointee.firstWord = first
@@ -138,9 +137,22 @@ struct CommandIndex {
         let first = name.start.loadUnaligned(as: UInt64.self) | lower
         let last = name.start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self) | lower
         if count <= 16 { return (first, last) }
-        if count > 24 { return (0, 0) }
+        if count > 24 { return longWords(name) }
         let middle = name.start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) | lower
         return (first, last ^ (middle << 23 | middle >> 41))
+    }
+
+    /// Names of more than 24 bytes are those that `rename-command` gave to hide a command: every
+    /// byte counts, by two hashes (FNV-1a with different primes).
+    @inline(never)
+    private static func longWords(_ name: ByteView) -> (UInt64, UInt64) {
+        var (first, second): (UInt64, UInt64) = (0xCBF2_9CE4_8422_2325, 0x8422_2325_CBF2_9CE4)
+        for index in 0..<name.count {
+            let byte = UInt64(name[index] | 0x20)
+            first = (first ^ byte) &* 0x100_0000_01B3
+            second = (second ^ byte) &* 0x9E37_79B9_7F4A_7C15
+        }
+        return (first, second)
     }
 
     /// Up to 7 bytes as a word, by two overlapping loads.

@@ -22,6 +22,21 @@ import Testing
         "zrevrank": "takes WITHSCORE since 7.2",
     ]
 
+    /// Commands are hidden behind long names, as the peers' documentation shows.
+    @Test(arguments: [1, 7, 8, 16, 17, 24, 25, 40, 200])
+    func aCommandCanBeRenamed(_ length: Int) {
+        let name = String(repeating: "b840fc02d524045429941cc15f59e41cb7be6c52", count: 5)
+            .prefix(length)
+        let server = TestServer("rename-command TIME \(name)\n")
+        guard case .array(let time) = server.run(name.uppercased()) else {
+            Issue.record("\(name) is unknown")
+            return
+        }
+        #expect(time.count == 2)
+        #expect(server.run("TIME").text?.hasPrefix("ERR unknown command") == true)
+        #expect(server.run(name.dropLast() + "x").text?.hasPrefix("ERR unknown command") == true)
+    }
+
     @Test func infoIsThatOfRedis7() {
         let server = TestServer()
         server.run("HELLO", "3")
