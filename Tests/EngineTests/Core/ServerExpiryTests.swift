@@ -31,6 +31,22 @@ import Testing
         #expect(database.count == 10_000)
     }
 
+    /// What must not expire needs no timer, and gets one when the pause is over.
+    @Test func aPauseDoesNotWakeTheLoopForExpiry() {
+        let test = TestServer()
+        test.run("SET", "k", "v", "PX", "10")
+        test.run("CLIENT", "PAUSE", "100000", "WRITE")
+        test.advance(milliseconds: 20)
+        test.server.scheduleExpiry()
+        #expect(test.server.sampling.expiryTimer == nil)
+        test.run("CLIENT", "UNPAUSE")
+        test.server.scheduleExpiry()
+        #expect(test.server.sampling.expiryTimer != nil)
+        test.advance(milliseconds: 1)
+        test.server.runTimers()
+        #expect(test.server.keyspace[0].count == 0)
+    }
+
     @Test func randomDeadlinesAgreeWithAModel() {
         var random = SeededRandom.make()
         let server = TestServer()
