@@ -182,8 +182,8 @@ extension Server {
             connection.softLimitSince = clock.monotonicMilliseconds
             return false
         }
-        return clock.monotonicMilliseconds - connection.softLimitSince
-            > Int64(limit.softSeconds) * 1000
+        return (clock.monotonicMilliseconds - connection.softLimitSince) / 1000
+            > Int64(limit.softSeconds)
     }
 
     private func overflow(_ connection: Connection) {
