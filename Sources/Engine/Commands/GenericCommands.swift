@@ -440,7 +440,7 @@ enum GenericCommands {
         guard let entry = call.database.entry(key) else { return call.reply.integer(0) }
         entry.touch(call.keyspace.accessStamp)
         guard entry.hasDeadline else { return call.reply.integer(0) }
-        call.database.removeDeadline(of: entry, key)
+        guard call.database.removeDeadline(of: entry, key) else { throw .outOfMemory }
         call.changed(key, .persist)
         call.reply.integer(1)
     }

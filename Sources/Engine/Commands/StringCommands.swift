@@ -180,10 +180,10 @@ enum StringCommands {
                 call.database.remove(entry, key)
                 return call.changed(key, .delete)
             }
-            guard call.database.setDeadline(deadline, of: entry, key) else { return }
+            guard call.database.setDeadline(deadline, of: entry, key) else { throw .outOfMemory }
             call.changed(key, .expire)
         } else if options.flags.contains(.persist) && entry.hasDeadline {
-            call.database.removeDeadline(of: entry, key)
+            guard call.database.removeDeadline(of: entry, key) else { throw .outOfMemory }
             call.changed(key, .persist)
         }
     }

@@ -22,12 +22,13 @@ extension Server {
     @inline(__always)
     func run(_ call: inout Call, _ number: Int32) {
         let errorsBefore = call.reply.errorCount
+        let lengthBefore = call.reply.count
         call.connection.lastCommand = number
         let start = TickScale.ticks()
         do throws(CommandError) {
             try commands.index.run(number, &call)
         } catch {
-            call.reply.error(error)
+            fail(&call, error, lengthBefore)
         }
         let elapsed = TickScale.ticks() &- start
         statistics.record(number, ticks: elapsed)
@@ -36,6 +37,14 @@ extension Server {
         if elapsed > Self.longTicks { noteLongCommand() }
         if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
         if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents() }
+    }
+
+    /// An error stands alone: a reply begun before memory ran out is taken back.
+    @inline(never)
+    private func fail(_ call: inout Call, _ error: CommandError, _ lengthBefore: Int) {
+        if case .replied = error { return }
+        call.reply.truncate(to: lengthBefore)
+        call.reply.error(error)
     }
 
     /// About a quarter of a millisecond: after such a command the clock is read anew.

@@ -330,20 +330,23 @@ struct Database {
         return true
     }
 
-    /// The key stays from now on.
+    /// The key stays from now on; false when there is no memory for that, and nothing is changed.
     ///
     /// Its block is kept or, where that saves memory, moved.
-    func removeDeadline(of entry: Entry, _ key: Key) {
-        guard entry.hasDeadline else { return }
-        forgetDeadline(entry)
+    @discardableResult
+    func removeDeadline(of entry: Entry, _ key: Key) -> Bool {
+        guard entry.hasDeadline else { return true }
         let oldBytes = entry.bytes
         if Arena.blockBytes(for: oldBytes) == Arena.blockBytes(for: oldBytes - 8) {
+            forgetDeadline(entry)
             entry.removeDeadline()
-            return
+            return true
         }
-        guard let moved = beginMove(entry, bytes: oldBytes - 8) else { return }
+        guard let moved = beginMove(entry, bytes: oldBytes - 8) else { return false }
+        forgetDeadline(entry)
         moved.copyValue(from: entry)
         finishMove(from: entry, oldBytes: oldBytes, to: moved, hash: key.hash)
+        return true
     }
 
     /// Writes the deadline into the block, which has room, and into the index.
