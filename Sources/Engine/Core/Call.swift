@@ -20,8 +20,6 @@ struct Call: ~Copyable {
     /// Where the key stands whose appearance let a waiting command run again; 0: it runs for the
     /// first time.
     var appearedKey = 0
-    /// Set by a handler whose request must not be counted, logged or shown to monitors.
-    var isSilent = false
 
     init(server: Server, connection: Connection) {
         self.server = server

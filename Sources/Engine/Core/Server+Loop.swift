@@ -94,7 +94,6 @@ extension Server {
         case .expire:
             sampling.expiryTimer = nil
             expireDueKeys()
-        case .freeBuried: freeBuried()
         case .resumeAccepting: network?.resumeAccepting()
         case .unblock(let client): blockedTooLong(client: client)
         case .endPause:

@@ -115,7 +115,6 @@ final class Server {
 enum ServerTimer {
     case cron
     case expire
-    case freeBuried
     case resumeAccepting
     case endPause
     /// The time of a client that waits for a key is over.

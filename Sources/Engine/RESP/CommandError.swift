@@ -12,7 +12,6 @@ enum CommandError: Error {
     case noSuchKey
     case sameObject
     case stringTooLong
-    case invalidDatabase
     case databaseOutOfRange
     case invalidCursor
     case notPositive
@@ -36,7 +35,6 @@ enum CommandError: Error {
         case .noSuchKey: "ERR no such key"
         case .sameObject: "ERR source and destination objects are the same"
         case .stringTooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
-        case .invalidDatabase: "ERR invalid DB index"
         case .databaseOutOfRange: "ERR DB index is out of range"
         case .invalidCursor: "ERR invalid cursor"
         case .notPositive: "ERR value is out of range, must be positive"
