@@ -6,6 +6,8 @@ enum StandardCommands {
             SetCommands.table,
             HashCommands.table,
             GenericCommands.table,
+            DumpCommands.table,
+            SaveCommands.table,
             ScanCommands.table,
             ConnectionCommands.table,
             ClientCommands.table,

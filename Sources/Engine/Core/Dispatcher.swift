@@ -200,6 +200,17 @@ extension Server {
         if gate.contains(.memoryLimit) && flags.contains(.denyOOM) && isOverMemoryLimit {
             return "OOM command not allowed when used memory > 'maxmemory'."
         }
+        if gate.contains(.saveFailed)
+            && (flags.contains(.write) || commands[number].fullName == "ping")
+        {
+            return """
+                MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+                persist to disk. Commands that may modify the data set are disabled, because this \
+                instance is configured to report errors during writes if RDB snapshotting fails \
+                (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
+                the RDB error.
+                """
+        }
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"
         }

@@ -83,6 +83,7 @@ extension Server {
         if memory > statistics.peakMemory { statistics.peakMemory = memory }
         sampleRates()
         walkConnections()
+        saveIfDue()
         sampling.cronTurns &+= 1
         // About once a second.
         if sampling.cronTurns % max(1, settings.hz) == 0 { replyPool.shrink() }

@@ -17,6 +17,7 @@ extension Server {
                 "Errors trying to shut down the server. Check the logs for more information.")
             return false
         }
+        stopSnapshotChild()
         gate.insert(.stopping)
         lifecycle.shouldStop = true
         return true
@@ -24,18 +25,18 @@ extension Server {
 
     private func mustSave(_ options: ShutdownOptions) -> Bool {
         if options.contains(.noSave) || gate.contains(.loading) { return false }
-        return options.contains(.save) || !settings.savePoints.isEmpty
+        return options.contains(.save) || (keepsSnapshots && !settings.savePoints.isEmpty)
     }
 
-    /// There are no snapshots yet, and nothing may look as if there were: whoever asks for one by
-    /// name is refused, and save points that cannot be kept are named in the log.
     private func save(_ options: ShutdownOptions) -> Bool {
-        if options.contains(.save) && !options.contains(.force) {
+        stopSnapshotChild()
+        log.notice("Saving the final RDB snapshot before exiting.")
+        if saveSnapshot() { return true }
+        guard options.contains(.force) else {
             log.warning("Error trying to save the DB, can't exit.")
-            log.warning("This version cannot save: use SHUTDOWN NOSAVE or SHUTDOWN FORCE.")
             return false
         }
-        log.warning("This version cannot save: the data set is lost on exit.")
+        log.warning("Error trying to save the DB, but exiting anyway as asked.")
         return true
     }
 
@@ -46,6 +47,7 @@ extension Server {
             switch event.number {
             case SIGINT: requestStop("SIGINT", settings.shutdownOnInterrupt)
             case SIGTERM: requestStop("SIGTERM", settings.shutdownOnTerminate)
+            case SIGCHLD: reapChildren()
             default: break
             }
         }

@@ -42,6 +42,7 @@ final class Server {
     /// Set while several commands must look like one: nobody is served in between.
     var holdsWaitersBack = false
     var lifecycle = Lifecycle()
+    var snapshots = SnapshotState()
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()
@@ -53,6 +54,8 @@ final class Server {
         static let paused = Gate(rawValue: 1 << 1)
         static let memoryLimit = Gate(rawValue: 1 << 2)
         static let monitors = Gate(rawValue: 1 << 3)
+        /// The last snapshot failed, and writes are refused for it.
+        static let saveFailed = Gate(rawValue: 1 << 4)
         /// About to end: nothing is executed any more.
         static let stopping = Gate(rawValue: 1 << 16)
     }

@@ -38,6 +38,7 @@ struct Startup {
             log.warning("Server initialized")
             warnOfEnvironment()
             warnOfMissingFeatures()
+            try load(server)
             tellReady()
             try serve(server)
             finish(server)
@@ -156,6 +157,14 @@ struct Startup {
         }
         server.showTitle()
         server.adjustOutOfMemoryScore()
+    }
+
+    private func load(_ server: Server) throws(Failure) {
+        do throws(DumpError) {
+            try server.loadSnapshot()
+        } catch {
+            throw .refused("Fatal error loading the DB: \(error.text). Exiting.")
+        }
     }
 
     private func serve(_ server: Server) throws(Failure) {

@@ -65,6 +65,9 @@ struct SortedSetValue {
     @inline(__always)
     private var listpack: Listpack { Listpack(Block(word: payload), in: ground.arena) }
 
+    /// The packed form as it is saved; nil of a ranked set.
+    var savedListpack: ByteView? { isRanked ? nil : listpack.view }
+
     // MARK: - Questions
 
     @inline(__always)

@@ -1,0 +1,225 @@
+/// What loading a snapshot brought.
+struct SnapshotReport {
+    var loadedKeys = 0
+    /// Keys left out because their time was over.
+    var expiredKeys = 0
+    /// Collections without elements.
+    var emptyKeys = 0
+    /// What the file says of its origin, in its order.
+    var facts: [(name: String, value: String)] = []
+
+    func fact(_ name: String) -> String? { facts.first { $0.name == name }?.value }
+}
+
+/// Reads an RDB file of any version and origin into the databases.
+///
+/// Promises: a broken file ends in an error that says what is wrong and where, whatever its bytes are;
+/// no key is loaded twice; collections get the encodings that our settings ask for.
+struct SnapshotReader {
+    private let keyspace: Keyspace
+    private let options: Options
+    private(set) var report = SnapshotReport()
+    private var dialect = DumpDialect.redis
+    /// What the records before a key say of it.
+    private var traits = KeyTraits()
+
+    struct Options {
+        var checks = true
+        /// Keys whose time is over are left out: not by a replica, nor from an append-only file.
+        var dropsExpired = true
+        /// A key that is there already is overwritten, where that is no error.
+        var replaces = false
+    }
+
+    private struct KeyTraits {
+        var deadline: Int64?
+        var idleSeconds: UInt64?
+        var frequency: UInt8?
+    }
+
+    init(into keyspace: Keyspace, _ options: Options = Options()) {
+        self.keyspace = keyspace
+        self.options = options
+    }
+
+    /// Loads all of it; what was loaded before an error stays.
+    mutating func load(
+        from reader: inout DumpReader, onProgress: (Int) -> Void = { _ in }
+    ) throws(DumpError) {
+        let version = try readMagic(from: &reader)
+        let expiringHashes = SharedCount.create()
+        defer { expiringHashes.destroy() }
+        let values = ValueReader(keyspace, dialect, counting: expiringHashes)
+        var database = keyspace[0]
+        var key = ByteBuffer()
+        while true {
+            reader.beginRecord()
+            let opcode = try reader.byte()
+            switch opcode {
+            case DumpFormat.end: return try finish(version, &reader)
+            case DumpFormat.selectDatabase:
+                let index = try reader.length()
+                guard index < UInt64(keyspace.databaseCount) else {
+                    throw .corrupt(
+                        "FATAL: Data file was created with a Redis server configured to handle "
+                            + "more than \(keyspace.databaseCount) databases. Exiting")
+                }
+                database = keyspace[Int(index)]
+            case DumpFormat.resize:
+                _ = try reader.length()
+                _ = try reader.length()
+            case DumpFormat.auxiliary: try readFact(from: &reader)
+            case 200...: try readTrait(opcode, from: &reader)
+            default:
+                try readKey(opcode, values, &key, into: database, from: &reader)
+                onProgress(reader.position)
+            }
+        }
+    }
+
+    // MARK: - The frame
+
+    /// `REDIS` and four digits, or `VALKEY` and three.
+    private mutating func readMagic(from reader: inout DumpReader) throws(DumpError) -> Int {
+        let bytes = reader.view(try reader.raw(9)).array
+        let wrong = DumpError.corrupt("Wrong signature trying to load DB from file")
+        let (digits, least, most): (ArraySlice<UInt8>, Int, Int)
+        if bytes.starts(with: Array("REDIS".utf8)) {
+            (digits, least, most) = (bytes[5...], 1, DumpFormat.newestVersion)
+        } else if bytes.starts(with: Array("VALKEY".utf8)) {
+            dialect = .valkey
+            (digits, least, most) =
+                (bytes[6...], DumpFormat.valkeyVersion, DumpFormat.newestValkeyVersion)
+        } else {
+            throw wrong
+        }
+        guard digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { throw wrong }
+        let version = digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        guard version >= least, version <= most else {
+            throw .unsupported("Can't handle RDB format version \(version)")
+        }
+        return version
+    }
+
+    private mutating func readFact(from reader: inout DumpReader) throws(DumpError) {
+        let name = try reader.piece()
+        let value = try reader.piece()
+        report.facts.append((reader.view(name).string, reader.view(value).string))
+    }
+
+    private func finish(_ version: Int, _ reader: inout DumpReader) throws(DumpError) {
+        guard version >= 5 else { return }
+        let computed = reader.currentChecksum()
+        let stored = try reader.littleEndian(UInt64.self)
+        // Zero: whoever wrote it wanted no checksum.
+        if options.checks && stored != 0 && stored != computed {
+            throw .corrupt("Wrong RDB checksum expected: (\(hex(computed))) but got (\(hex(stored)))")
+        }
+    }
+
+    private func hex(_ word: UInt64) -> String {
+        let digits = String(word, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    // MARK: - Records before a key
+
+    private mutating func readTrait(
+        _ opcode: UInt8, from reader: inout DumpReader
+    ) throws(DumpError) {
+        switch opcode {
+        case DumpFormat.deadlineMilliseconds: traits.deadline = try reader.littleEndian(Int64.self)
+        case DumpFormat.deadlineSeconds:
+            traits.deadline = Int64(try reader.littleEndian(Int32.self)) * 1000
+        case DumpFormat.idle: traits.idleSeconds = try reader.length()
+        case DumpFormat.frequency: traits.frequency = try reader.byte()
+        case DumpFormat.slotInfo:
+            for _ in 0..<3 { _ = try reader.length() }
+        case DumpFormat.moduleAuxiliary: try skipModuleData(from: &reader)
+        case DumpFormat.function, DumpFormat.functionOfPreview:
+            throw .unsupported("The RDB file contains functions, and there are none here")
+        default: throw .corrupt("Unknown RDB opcode \(opcode)")
+        }
+    }
+
+    /// Data that a module keeps beside the keys: told where it ends, it can be passed over.
+    private func skipModuleData(from reader: inout DumpReader) throws(DumpError) {
+        _ = try reader.length()
+        guard try reader.length() == 2 else { throw .corrupt("broken module data") }
+        _ = try reader.length()
+        while true {
+            reader.beginRecord()
+            switch try reader.length() {
+            case 0: return
+            case 1, 2: _ = try reader.length()
+            case 3: _ = try reader.littleEndian(UInt32.self)
+            case 4: _ = try reader.littleEndian(UInt64.self)
+            case 5: _ = try reader.piece()
+            default: throw .corrupt("broken module data")
+            }
+        }
+    }
+
+    // MARK: - Keys
+
+    private mutating func readKey(
+        _ type: UInt8, _ values: ValueReader, _ keyBytes: inout ByteBuffer,
+        into database: Database, from reader: inout DumpReader
+    ) throws(DumpError) {
+        let traits = self.traits
+        self.traits = KeyTraits()
+        keyBytes.removeAll()
+        keyBytes.append(reader.view(try reader.piece()))
+        reader.beginRecord()
+        let value = try values.read(type, from: &reader)
+        if case .nothing = value {
+            report.emptyKeys += 1
+            return
+        }
+        if let deadline = traits.deadline, options.dropsExpired, deadline < keyspace.now {
+            value.discard(in: keyspace)
+            report.expiredKeys += 1
+            return
+        }
+        let key = database.key(keyBytes.view)
+        if database.entryDueOrNot(key) != nil && !options.replaces {
+            value.discard(in: keyspace)
+            throw .corrupt("RDB has duplicated key '\(key.bytes.string)' in DB \(database.index)")
+        }
+        try store(value, at: key, traits, in: database, reader)
+        report.loadedKeys += 1
+    }
+
+    private func store(
+        _ value: LoadedValue, at key: Key, _ traits: KeyTraits, in database: Database,
+        _ reader: borrowing DumpReader
+    ) throws(DumpError) {
+        let entry = try database.store(
+            value, at: key, deadline: traits.deadline ?? 0, from: reader)
+        if let idle = traits.idleSeconds {
+            entry?.access = keyspace.creationStamp &- UInt32(clamping: idle) & 0xFF_FFFF
+        }
+        if let frequency = traits.frequency { entry?.access = UInt32(frequency) }
+    }
+}
+
+extension Database {
+    /// Makes what a reader brought the value of `key`, whatever was there before; the entry is nil
+    /// where that is nothing.
+    func store(
+        _ value: LoadedValue, at key: Key, deadline: Int64, from reader: borrowing DumpReader
+    ) throws(DumpError) -> Entry? {
+        do throws(CommandError) {
+            switch value {
+            case .nothing: return nil
+            case .string(let piece):
+                try setString(key, reader.view(piece), deadline: deadline)
+                return entryDueOrNot(key)
+            case .collection(let collection):
+                return try setCollection(key, collection, deadline: deadline)
+            }
+        } catch {
+            throw .outOfMemory
+        }
+    }
+}
