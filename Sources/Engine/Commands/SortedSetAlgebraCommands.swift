@@ -109,7 +109,8 @@ enum SortedSetAlgebraCommands {
         _ call: inout Call, _ operation: Operation, _ event: KeyEvent
     ) throws(CommandError) {
         let request = try AlgebraRequest(&call, operation, countIndex: 2, .stores)
-        let result = try combine(&call, request)
+        var result = try combine(&call, request)
+        result.packIfSmall()
         try SortedSetRangeCommands.store(&call, result, event)
     }
 
@@ -210,7 +211,8 @@ enum SortedSetAlgebraCommands {
     private static func combine(
         _ call: inout Call, _ request: AlgebraRequest
     ) throws(CommandError) -> SortedSetValue {
-        var result = SortedSetValue.make(on: call.database.sortedSetGround)
+        // The order of additions is not that of scores, which suits the ranked form better.
+        var result = SortedSetValue.makeRanked(on: call.database.sortedSetGround)
         do throws(CommandError) {
             switch request.operation {
             case .union: try unite(request, into: &result)

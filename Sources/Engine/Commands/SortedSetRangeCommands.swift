@@ -294,7 +294,7 @@ enum SortedSetRangeCommands {
         _ source: SortedSetValue, _ ranks: Range<Int>, _ keyspace: Keyspace,
         on ground: SortedSetValue.Ground
     ) throws(CommandError) -> SortedSetValue {
-        var copy = SortedSetValue.make(on: ground)
+        var copy = SortedSetValue.make(on: ground, members: ranks.count)
         var walk = source.walk(from: ranks.lowerBound)
         do throws(CommandError) {
             for _ in ranks {

@@ -37,6 +37,16 @@ struct SortedSetValue {
                 || firstMemberBytes > ground.longestPackedMember)
     }
 
+    /// An empty set for `members` members, ranked at once where they are too many to pack them.
+    static func make(on ground: Ground, members: Int) -> SortedSetValue {
+        SortedSetValue(on: ground, isRanked: members > ground.mostPackedMembers)
+    }
+
+    /// An empty ranked set, for a result whose size is not known; see `packIfSmall`.
+    static func makeRanked(on ground: Ground) -> SortedSetValue {
+        SortedSetValue(on: ground, isRanked: true)
+    }
+
     private init(on ground: Ground, isRanked: Bool) {
         self.ground = ground
         encoding = isRanked ? Self.ranked : Self.packed
@@ -298,16 +308,22 @@ struct SortedSetValue {
         }
         place = listpack.insert(ListpackElement(member), at: place)
         let next = listpack.position(after: place) ?? listpack.end
-        if let integer = Self.integer(score) {
-            _ = listpack.insert(ListpackElement(integer), at: next)
-        } else {
-            withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
-                guard let start = $0.baseAddress else { return }
-                let length = NumberText.write(double: score, to: start)
-                _ = listpack.insert(ByteView(start: start, count: length), at: next)
-            }
-        }
+        Self.insert(score, into: &listpack, at: next)
         payload = listpack.block.word
+    }
+
+    private static func insert(
+        _ score: Double, into listpack: inout Listpack, at place: Listpack.Position
+    ) {
+        if let integer = integer(score) {
+            _ = listpack.insert(ListpackElement(integer), at: place)
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
+            guard let start = text.baseAddress else { return }
+            let length = NumberText.write(double: score, to: start)
+            _ = listpack.insert(ByteView(start: start, count: length), at: place)
+        }
     }
 
     /// The score as an integer, if it is one that half of Int64 can hold, as Redis packs them.
@@ -323,6 +339,23 @@ struct SortedSetValue {
         case .integer(let integer): Double(integer)
         case .bytes(let text): NumberText.double(text) ?? 0
         }
+    }
+
+    /// Packs a ranked set where its members are few and short enough.
+    mutating func packIfSmall() {
+        guard isRanked, count <= ground.mostPackedMembers else { return }
+        var packed = Listpack.create(in: ground.arena)
+        var walk = set.tree.walk(from: 0)
+        while let element = walk.next() {
+            let member = element.member
+            guard member.count <= ground.longestPackedMember, packed.canTake(member.count + 64)
+            else { return packed.free() }
+            packed.append(member)
+            Self.insert(element.score, into: &packed, at: packed.end)
+        }
+        set.destroy()
+        encoding = Self.packed
+        payload = packed.block.word
     }
 
     private mutating func becomeRanked() throws(CommandError) {
