@@ -24,7 +24,7 @@ release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test unit integration conformance format lint tidy check \
-        asan hotpath bench bench-memory bench-expiry bench-report peers verify-unit install clean
+        asan hotpath bench bench-memory bench-expiry bench-report peers docs verify-unit install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench-expiry: release ## the pause while a million keys expire at once
 bench-report: ## write the report and the charts again from the last samples
 	Scripts/bench --report-only
 	Scripts/bench-memory --report-only
+
+docs: release ## write the table of commands, docs/COMPATIBILITY.md
+	@{ cat docs/compatibility-head.md; "$(release_binary)" --list-commands; } > docs/COMPATIBILITY.md
 
 peers: ## install Redis 8 and Valkey 9 into .cache/peers, to be measured against
 	Scripts/peers

@@ -236,7 +236,14 @@ void apus_install_crash_handlers(const char *log_path, const char *version) {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
     action.sa_sigaction = report_crash;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &action, NULL);
+    // Whoever started us may have blocked them, and a blocked one kills without its handler.
+    sigset_t unblocked;
+    sigemptyset(&unblocked);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+        sigaction(fatal[i], &action, NULL);
+        sigaddset(&unblocked, fatal[i]);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
 void apus_remove_crash_handlers(void) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 // strtold and strtod want a terminator and accept leading blanks; Redis accepts neither.
-static int terminated(const char *text, size_t length, char copy[256]) {
-    if (length == 0 || length > 255) return 0;
+static int terminated(const char *text, size_t length, char *copy, size_t capacity) {
+    if (length == 0 || length >= capacity) return 0;
     if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) return 0;
     memcpy(copy, text, length);
     copy[length] = 0;
@@ -16,8 +16,9 @@ static int terminated(const char *text, size_t length, char copy[256]) {
 }
 
 static int parse_long_double(const char *text, size_t length, long double *value) {
-    char copy[256], *end;
-    if (!terminated(text, length, copy)) return 0;
+    // What an addition of the largest numbers has written must be readable again.
+    char copy[5 * 1024], *end;
+    if (!terminated(text, length, copy, sizeof(copy))) return 0;
     errno = 0;
     *value = strtold(copy, &end);
     if (*end != 0 || isnan(*value)) return 0;
@@ -26,7 +27,7 @@ static int parse_long_double(const char *text, size_t length, long double *value
 
 int apus_parse_double(const char *text, size_t length, double *value) {
     char copy[256], *end;
-    if (!terminated(text, length, copy)) return 0;
+    if (!terminated(text, length, copy, sizeof(copy))) return 0;
     errno = 0;
     *value = strtod(copy, &end);
     if (*end != 0 || isnan(*value)) return 0;

@@ -49,6 +49,19 @@ enum NumberText {
         return write(magnitude: number.magnitude, to: target + 1) &+ 1
     }
 
+    /// Lends the decimal text of `number`, which lives only during the call.
+    static func withText<Result, Failure: Error>(
+        of number: Int64, _ body: (ByteView) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // Three words hold the longest integer.
+        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        return try withUnsafeMutableBytes(of: &digits) { (text) throws(Failure) in
+            guard let start = text.baseAddress else { return try body(.empty) }
+            let count = write(number, to: start)
+            return try body(ByteView(start: UnsafeRawPointer(start), count: count))
+        }
+    }
+
     /// Decimal digits of `number`, without sign.
     static func digitCount(_ number: UInt64) -> Int {
         var count = 1

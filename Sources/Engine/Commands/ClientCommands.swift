@@ -85,11 +85,11 @@ enum ClientCommands {
 
     private static let filterSyntax = """
         [ID client-id [client-id ...]] \
-        [TYPE NORMAL | MASTER | PRIMARY | SLAVE | REPLICA | PUBSUB] [USER username] \
-        [ADDR ip:port] [LADDR ip:port] [SKIPME YES | NO] [MAXAGE maxage] [NAME name] \
+        [TYPE <NORMAL | MASTER | PRIMARY | SLAVE | REPLICA | PUBSUB>] [USER username] \
+        [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE maxage] [NAME name] \
         [IDLE idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] [CAPA capa] \
         [IP ip] [NOT-ID client-id [client-id ...]] \
-        [NOT-TYPE NORMAL | MASTER | PRIMARY | SLAVE | REPLICA | PUBSUB] [NOT-USER username] \
+        [NOT-TYPE <NORMAL | MASTER | PRIMARY | SLAVE | REPLICA | PUBSUB>] [NOT-USER username] \
         [NOT-ADDR ip:port] [NOT-LADDR ip:port] [NOT-NAME name] [NOT-FLAGS flags] \
         [NOT-LIB-NAME lib-name] [NOT-LIB-VER lib-ver] [NOT-DB db] [NOT-CAPA capa] [NOT-IP ip]
         """
@@ -300,14 +300,19 @@ enum ClientCommands {
     /// Only blocking commands can be ended; clients that wait for the end of a pause cannot.
     static func unblock(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count <= 4 else { throw wrongUse(&call) }
+        var how = Connection.Unblock.timeout
         if call.arguments.count == 4 {
             let reason = call.arguments[3]
             guard reason.equalsIgnoringCase("TIMEOUT") || reason.equalsIgnoringCase("ERROR") else {
                 throw .text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
             }
+            if reason.equalsIgnoringCase("ERROR") { how = .error }
         }
-        guard NumberText.integer(call.arguments[2]) != nil else { throw .notInteger }
-        call.reply.integer(0)
+        guard let id = NumberText.integer(call.arguments[2]) else { throw .notInteger }
+        guard let client = call.server.connections.find(id: UInt64(bitPattern: id)),
+            call.server.unblock(client, how)
+        else { return call.reply.integer(0) }
+        call.reply.integer(1)
     }
 
     // MARK: - CLIENT HELP

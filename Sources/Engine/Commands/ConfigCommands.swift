@@ -1,5 +1,3 @@
-import Reactor
-
 /// CONFIG: reading and changing settings while the server runs.
 enum ConfigCommands {
     static var table: [Command] {
@@ -63,29 +61,21 @@ enum ConfigCommands {
 
     // MARK: - CONFIG REWRITE
 
-    /// The old file, comments and all, with the new values. Waits for the disk.
     static func rewrite(_ call: inout Call) throws(CommandError) {
-        let server = call.server
-        guard let path = server.settings.configFile else {
-            throw .text("ERR The server is running without a config file")
-        }
-        do throws(SystemError) {
-            let old =
-                File.exists(path) ? try File.readWhole(path, limit: mostConfigBytes) : []
-            let new = ConfigRewrite.text(of: server.settings, replacing: old)
-            // A file that only its owner may read holds passwords: it stays that way.
-            let permissions = File.permissions(path) ?? 0o644
-            try File.writeAtomically(path, new, permissions: permissions)
-        } catch {
-            server.log.warning("CONFIG REWRITE failed: \(error.message)")
-            throw call.fail("ERR Rewriting config file: \(error.message)")
-        }
-        server.log.notice("CONFIG REWRITE executed with success.")
-        call.reply.ok()
+        try rewrite(&call, writesDefaults: false)
     }
 
-    /// No configuration is larger than this.
-    private static let mostConfigBytes = 64 << 20
+    static func rewrite(_ call: inout Call, writesDefaults: Bool) throws(CommandError) {
+        guard let path = call.server.settings.configFile else {
+            throw .text("ERR The server is running without a config file")
+        }
+        if let reason = call.server.rewriteConfiguration(
+            path, writesDefaults: writesDefaults)
+        {
+            throw call.fail("ERR Rewriting config file: \(reason)")
+        }
+        call.reply.ok()
+    }
 
     // MARK: - CONFIG RESETSTAT
 

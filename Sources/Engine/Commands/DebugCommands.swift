@@ -1,7 +1,7 @@
-/// DEBUG: what tests need to see and to switch. Nothing here is for production.
+/// DEBUG: what tests need to see and to switch.
 ///
-/// One row of the command table, as in Redis; its subcommands are the rows of `verbs`, each with
-/// the help it is explained by.
+/// Nothing here is for production. It is one row of the command table, as in Redis; its subcommands
+/// are the rows of `verbs`, each with the help it is explained by.
 enum DebugCommands {
     static var table: [Command] {
         [
@@ -117,7 +117,7 @@ extension DebugCommands {
         for index in 2..<call.arguments.count {
             var digest = DataDigest()
             if let entry = call.database.entryDueOrNot(call.key(index)) {
-                digest.mixValue(of: entry)
+                digest.mixValue(of: entry, in: call.database)
             }
             digest.hexadecimal.withByteView { call.reply.simple($0) }
         }
@@ -129,19 +129,9 @@ extension DebugCommands {
         let idle = (call.keyspace.creationStamp &- entry.access) & 0xFF_FFFF
         let text =
             "Value at:0x\(String(address, radix: 16)) refcount:1"
-            + " encoding:\(encodingName(entry)) serializedlength:\(serializedLength(entry))"
+            + " encoding:\(entry.isString ? entry.stringEncodingName : "unknown") serializedlength:\(serializedLength(entry))"
             + " lru:\(entry.access) lru_seconds_idle:\(idle)"
         text.withByteView { call.reply.simple($0) }
-    }
-
-    /// As OBJECT ENCODING calls it.
-    private static func encodingName(_ entry: Entry) -> StaticString {
-        guard entry.isString else { return CollectionValue(of: entry).encodingName }
-        switch entry.stringEncoding {
-        case .inline: return entry.inlineString.count <= 44 ? "embstr" : "raw"
-        case .integer: return "int"
-        case .inlineRaw, .heap: return "raw"
-        }
     }
 
     /// What the value takes in an RDB file without compression.
@@ -194,7 +184,7 @@ extension DebugCommands {
         text += "[Expires HT]\n"
         text +=
             database.expiringCount == 0
-            ? "No stats available for empty dictionaries\n"
+            ? "Hash table 0 stats (main hash table):\nNo stats available for empty dictionaries\n"
             : " number of elements: \(database.expiringCount)\n"
                 + " index bytes: \(database.deadlineIndexBytes)\n"
                 + " next deadline: \(database.earliestDeadline ?? 0)\n"
@@ -285,8 +275,8 @@ extension DebugCommands {
         try name.withByteView { (bytes) throws(CommandError) in
             let key = database.key(bytes)
             guard database.entry(key) == nil else { return }
-            _ = try value.withByteView { (value) throws(CommandError) in
-                try database.setBytes(key, value, deadline: 0, encoding: .inline)
+            try value.withByteView { (value) throws(CommandError) in
+                _ = try database.setBytes(key, value, deadline: 0, encoding: .inline)
             }
         }
     }
@@ -321,6 +311,12 @@ extension DebugCommands {
             "CLIENT-EVICTION", 2...2,
             ["CLIENT-EVICTION", "    Print the memory of clients by size (maxmemory-clients)."],
             clientEviction),
+        Verb(
+            "CONFIG-REWRITE-FORCE-ALL", 2...2,
+            [
+                "CONFIG-REWRITE-FORCE-ALL",
+                "    Rewrite the configuration file with all settings, defaults as well.",
+            ], rewriteConfiguration),
         Verb(
             "DICT-RESIZING", 3...3,
             ["DICT-RESIZING <0|1>", "    Forbid or allow tables to grow and shrink."],
@@ -403,7 +399,8 @@ extension DebugCommands {
     }
 
     private static func packedThreshold(_ call: inout Call) throws(CommandError) {
-        guard let bytes = SettingText.memory(call.arguments[2].array), bytes != 1, bytes <= 1 << 32
+        guard let bytes = SettingText.memory(call.arguments[2].array),
+            bytes <= (1 << 32) - (1 << 20)
         else {
             throw .text("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         }
@@ -445,6 +442,10 @@ extension DebugCommands {
     private static func skipChecksums(_ call: inout Call) throws(CommandError) {
         call.server.debug.skipsChecksums = switchValue(&call)
         call.reply.ok()
+    }
+
+    private static func rewriteConfiguration(_ call: inout Call) throws(CommandError) {
+        try ConfigCommands.rewrite(&call, writesDefaults: true)
     }
 
     private static func sleep(_ call: inout Call) throws(CommandError) {

@@ -68,7 +68,9 @@ enum MemoryCommands {
     /// What a key takes in the table of its database: a handle, a tag, and the room kept free.
     private static let placeBytes = 8
 
-    /// Reply: bytes, or null. O(1) for strings.
+    /// Reply: bytes, or null.
+    ///
+    /// O(1) for strings.
     static func usage(_ call: inout Call) throws(CommandError) {
         var options = Options(call.arguments, from: 3)
         while options.hasMore {
@@ -153,7 +155,8 @@ enum MemoryCommands {
     /// Less than this is not worth a remedy.
     private static let worthwhile = 10 << 20
 
-    private static func advice(_ report: MemoryReport, clients: Int) -> String {
+    /// What the figures of a server with so many clients suggest.
+    static func advice(_ report: MemoryReport, clients: Int) -> String {
         if report.used < smallInstance {
             return "There is hardly any data here (less than 5 MB): nothing can be said about its "
                 + "memory yet.\n"

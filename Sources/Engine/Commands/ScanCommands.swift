@@ -52,12 +52,15 @@ struct ScanOptions {
     /// Nil when everything matches.
     private(set) var pattern: GlobPattern?
     private var typeName: ByteView?
+    /// NOVALUES, which only HSCAN knows.
+    private(set) var omitsValues = false
 
     /// How many steps a call may take: elements can be sparse, but its time is bounded.
     var mostSteps: Int { count > Int.max / 10 ? Int.max : count * 10 }
 
     init(
-        _ arguments: Arguments, from start: Int, allowsType: Bool = false
+        _ arguments: Arguments, from start: Int, allowsType: Bool = false,
+        allowsNoValues: Bool = false
     ) throws(CommandError) {
         var options = Options(arguments, from: start)
         while options.hasMore {
@@ -70,6 +73,8 @@ struct ScanOptions {
                 self.pattern = pattern.matchesEverything ? nil : pattern
             } else if allowsType && options.take("TYPE") {
                 typeName = try options.next()
+            } else if allowsNoValues && options.take("NOVALUES") {
+                omitsValues = true
             } else {
                 throw .syntax
             }

@@ -39,7 +39,9 @@ enum ServerCommands {
 
     // MARK: - INFO [section ...], TIME, DBSIZE, ROLE
 
-    /// Reply: text. The sections come in their own order, each once; unknown ones are left out.
+    /// Reply: text.
+    ///
+    /// The sections come in their own order, each once; unknown ones are left out.
     static func info(_ call: inout Call) throws(CommandError) {
         var sections: Set<Server.InfoSection> = []
         for index in 1..<call.arguments.count {

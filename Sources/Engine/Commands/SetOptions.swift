@@ -86,10 +86,8 @@ struct SetOptions {
 
     /// Only one condition and one kind of time go together; IFEQ stands but once.
     private mutating func insert(_ flag: Flags) throws(CommandError) {
-        for group in [Flags.conditions, Flags.times] where group.contains(flag) {
-            let others = flags.intersection(group).subtracting(flag)
-            guard others.isEmpty else { throw .syntax }
-        }
+        let group = Flags.times.contains(flag) ? Flags.times : Flags.conditions
+        if flag != .get && !flags.intersection(group).subtracting(flag).isEmpty { throw .syntax }
         if flag == .ifEqual && flags.contains(.ifEqual) { throw .syntax }
         flags.insert(flag)
     }

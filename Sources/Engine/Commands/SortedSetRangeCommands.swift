@@ -374,7 +374,7 @@ enum SortedSetRangeCommands {
         if ranks.count == set.count {
             // The whole set goes with its key, which is freed in slices.
             call.database.remove(entry, key)
-            call.keyspace.changed(key.bytes, event, in: call.database, by: ranks.count)
+            call.changed(key, event, by: ranks.count)
             return call.notify(key, .delete)
         }
         set.removeRange(from: ranks.lowerBound, count: ranks.count)

@@ -2,11 +2,25 @@
 enum StandardCommands {
     static var all: [Command] {
         [
-            StringCommands.table, GenericCommands.table, ScanCommands.table,
-            ConnectionCommands.table, ClientCommands.table, ConfigCommands.table,
-            ServerCommands.table, MemoryCommands.table, DebugCommands.table,
+            StringCommands.table,
+            SetCommands.table,
+            HashCommands.table,
+            GenericCommands.table,
+            ScanCommands.table,
+            ConnectionCommands.table,
+            ClientCommands.table,
+            CommandCommands.table,
+            ConfigCommands.table,
+            ServerCommands.table,
+            MemoryCommands.table,
+            DebugCommands.table,
             ShutdownCommands.table,
-            SortedSetCommands.table, SortedSetRangeCommands.table, SortedSetAlgebraCommands.table,
+            ListCommands.table,
+            BlockingListCommands.table,
+            SortedSetCommands.table,
+            SortedSetRangeCommands.table,
+            SortedSetAlgebraCommands.table,
+            BlockingSortedSetCommands.table,
         ].flatMap { $0 }
     }
 }

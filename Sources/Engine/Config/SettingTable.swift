@@ -39,6 +39,8 @@ struct SettingFlags: OptionSet, Sendable {
     static let debug = SettingFlags(rawValue: 1 << 6)
     /// Has its effect even when set to what it is: the file it names may have changed.
     static let volatile = SettingFlags(rawValue: 1 << 7)
+    /// CONFIG GET finds its aliases by their whole name only.
+    static let hiddenAliases = SettingFlags(rawValue: 1 << 8)
 }
 
 /// What Core does after a directive changed; it may fail, and then the old settings return.
@@ -106,7 +108,7 @@ enum SettingTable {
                     found.append((pattern, row.kind.format(settings)))
                     return
                 }
-                for (name, row) in names where !row.flags.contains(.hidden) {
+                for (name, row) in names where isListed(name, row) {
                     guard !seen.contains(name), name.withByteView({ glob.matches($0) }) else {
                         continue
                     }
@@ -116,6 +118,11 @@ enum SettingTable {
             }
         }
         return found
+    }
+
+    private static func isListed(_ name: String, _ row: Setting) -> Bool {
+        !row.flags.contains(.hidden)
+            && (name == row.name || !row.flags.contains(.hiddenAliases))
     }
 
     /// The value of one directive, as CONFIG GET prints it; `nil` if there is none of that name.
@@ -250,7 +257,7 @@ enum SettingTable {
         Setting("timeout", .integer(\.timeoutSeconds, .natural32)),
         Setting("unixsocket", .optionalText(\.unixSocketPath), [.immutable]),
         Setting("unixsocketperm", .octal(\.unixSocketPermissions, 0...0o777), [.immutable]),
-        Setting("unixsocketgroup", .optionalText(\.unixSocketGroup), [.immutable]),
+        Setting("unixsocketgroup", .optionalText(\.unixSocketGroup), [.immutable, .hidden]),
         Setting("bind-source-addr", .optionalText(\.bindSourceAddress)),
         Setting("protected-mode", .flag(\.isProtectedMode)),
         Setting("maxclients", .integer(\.maxClients, 1...Int(UInt32.max)), effect: .maxClients),
@@ -305,16 +312,16 @@ enum SettingTable {
         Setting("jemalloc-bg-thread", .flag(\.jemallocBackgroundThread)),
         Setting(
             "server_cpulist", aliases: ["server-cpulist"],
-            .optionalText(\.serverCPUs), [.immutable]),
+            .optionalText(\.serverCPUs), [.immutable, .hiddenAliases]),
         Setting(
             "bio_cpulist", aliases: ["bio-cpulist"],
-            .optionalText(\.backgroundCPUs), [.immutable]),
+            .optionalText(\.backgroundCPUs), [.immutable, .hiddenAliases]),
         Setting(
             "aof_rewrite_cpulist", aliases: ["aof-rewrite-cpulist"],
-            .optionalText(\.aofRewriteCPUs), [.immutable]),
+            .optionalText(\.aofRewriteCPUs), [.immutable, .hiddenAliases]),
         Setting(
             "bgsave_cpulist", aliases: ["bgsave-cpulist"],
-            .optionalText(\.backgroundSaveCPUs), [.immutable]),
+            .optionalText(\.backgroundSaveCPUs), [.immutable, .hiddenAliases]),
         Setting("ignore-warnings", .text(\.ignoredWarnings)),
         Setting("locale-collate", .text(\.localeCollate), effect: .locale),
         Setting("enable-protected-configs", .choice(\.protectedConfigAccess), [.immutable]),

@@ -13,6 +13,13 @@ struct Call: ~Copyable {
     /// The number of the command's row.
     var command: Int32
     var reply: ReplyWriter
+    /// Whether a command may make its client wait: not inside a transaction or a script.
+    var mayBlock = true
+    /// Set when it does.
+    var blocks = false
+    /// Where the key stands whose appearance let a waiting command run again; 0: it runs for the
+    /// first time.
+    var appearedKey = 0
     /// Set by a handler whose request must not be counted, logged or shown to monitors.
     var isSilent = false
 
@@ -50,6 +57,12 @@ struct Call: ~Copyable {
     @inline(__always)
     func changed(_ key: Key, _ event: KeyEvent) {
         keyspace.changed(key.bytes, event, in: database)
+    }
+
+    /// As `changed`, for as many changes as told.
+    @inline(__always)
+    func changed(_ key: Key, _ event: KeyEvent, by changes: Int) {
+        keyspace.changed(key.bytes, event, in: database, by: changes)
     }
 
     @inline(__always)

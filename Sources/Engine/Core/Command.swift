@@ -22,6 +22,9 @@ struct Command: Sendable {
     /// Arguments as documentation writes them: `key value [NX | XX] [EX seconds | PX milliseconds]`.
     let syntax: String
     let tips: [String]
+    /// The argument that names an element of the first key's value, looked ahead at as keys are; 0
+    /// where there is none.
+    let element: Int
     /// The version that deprecated it, and what replaces it.
     let deprecated: (since: String, replacement: String)?
     let handler: Handler
@@ -32,7 +35,7 @@ struct Command: Sendable {
         _ categories: CommandCategories = [], group: CommandGroup, keys: [KeySpec] = [],
         keyFinder: KeyFinder? = nil, since: String, _ summary: String, syntax: String = "",
         tips: [String] = [], deprecated: (since: String, replacement: String)? = nil,
-        _ handler: @escaping Handler
+        element: Int = 0, _ handler: @escaping Handler, subcommands: [Command] = []
     ) {
         self.name = name
         self.arity = arity
@@ -45,9 +48,10 @@ struct Command: Sendable {
         self.summary = summary
         self.syntax = syntax
         self.tips = tips
+        self.element = element
         self.deprecated = deprecated
         self.handler = handler
-        self.subcommands = []
+        self.subcommands = subcommands
     }
 
     /// A container: its first argument names the subcommand.
@@ -66,6 +70,7 @@ struct Command: Sendable {
         self.summary = summary
         self.syntax = ""
         self.tips = []
+        self.element = 0
         self.deprecated = nil
         self.handler = Command.container
         self.subcommands = subcommands

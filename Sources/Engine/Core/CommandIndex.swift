@@ -12,6 +12,8 @@ struct CommandIndex {
         let lastKey: Int32
         let keyStep: Int32
         let isContainer: Bool
+        /// The argument that names an element of the key's value; 0 where there is none.
+        let element: Int32
         var firstWord: UInt64 = 0
         var secondWord: UInt64 = 0
         var nameLength = -1
@@ -103,6 +105,10 @@ struct CommandIndex {
 
     @inline(__always)
     func isContainer(_ number: Int32) -> Bool { row(number).pointee.isContainer }
+
+    /// The argument that names an element of the key's value; 0 where there is none.
+    @inline(__always)
+    func element(_ number: Int32) -> Int { Int(row(number).pointee.element) }
 
     /// First key, last key and step, as COMMAND INFO shows them; 0 0 0 without keys.
     @inline(__always)

@@ -51,12 +51,14 @@ final class CommandTable {
 
     private func add(_ command: Command) {
         let number = append(command, container: nil)
-        topLevel.append(number)
         var name = command.name.lowercased()
         if let rename = renamed.last(where: { $0.from.lowercased() == name }) {
             name = rename.to.lowercased()
         }
-        if !name.isEmpty { name.withByteView { index.insert(name: $0, number) } }
+        if !name.isEmpty {
+            topLevel.append(number)
+            name.withByteView { index.insert(name: $0, number) }
+        }
         var byName: [String: Int32] = [:]
         for subcommand in command.subcommands {
             let subnumber = append(subcommand, container: number)
@@ -93,7 +95,8 @@ final class CommandTable {
                 // A protected command takes the long way, which looks at the configuration.
                 mostArguments: flags.contains(.protected) ? -1 : most,
                 flags: flags, firstKey: Int32(keys.first), lastKey: Int32(keys.last),
-                keyStep: Int32(keys.step), isContainer: !command.subcommands.isEmpty))
+                keyStep: Int32(keys.step), isContainer: !command.subcommands.isEmpty,
+                element: Int32(command.element)))
         return number
     }
 

@@ -26,8 +26,10 @@ extension Server {
         max(0, clock.monotonicMilliseconds - connection.lastInteraction) / 1000
     }
 
-    /// What is on its way in and out. Buffers are lent while they are used, so what an active
-    /// connection has free is what it needed of late.
+    /// What is on its way in and out.
+    ///
+    /// Buffers are lent while they are used, so what an active connection has free is what it
+    /// needed of late.
     private func describeBuffers(of connection: Connection, _ argumentBytes: Int) -> String {
         let query = unexecutedBytes(of: connection)
         let recent = max(connection.inputPeak, connection.inputRoom)

@@ -73,8 +73,8 @@ final class Connection {
     var replyPeak = 0
     var inputPeak = 0
     var inputRoom = 0
-    /// A place for what later features keep about a connection.
-    var unblock: Unblock?
+    /// The command it waits with, while it waits for a key.
+    var parked: ParkedRequest?
 
     /// How a blocked command ends early (CLIENT UNBLOCK).
     enum Unblock {
@@ -111,8 +111,8 @@ final class Connection {
         !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
     }
 
-    /// What the object and its strings take, about.
-    static let ownBytes = 560
+    /// What the object, its strings and its place take: measured with 9000 connections.
+    static let ownBytes = 464
 }
 
 /// The one face through which a connection's bytes are read and written: plain sockets today; TLS

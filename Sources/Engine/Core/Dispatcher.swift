@@ -53,16 +53,21 @@ extension Server {
 
     /// Hands the recorded effects to whoever follows the keyspace.
     @inline(never)
-    private func followEvents() {
+    func followEvents() {
         // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
-        _ = keyspace.takeEvents()
+        repeat {
+            for event in keyspace.takeEvents() {
+                if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+            }
+        } while serveNextLine() || keyspace.hasEvents
     }
 
     // MARK: - Refusals
 
-    /// No such command, no such subcommand, or the wrong number of arguments. Two kinds come here
-    /// without being refused: the one container that also stands alone (COMMAND), and protected
-    /// commands, for which the index accepts no number of arguments.
+    /// No such command, no such subcommand, or the wrong number of arguments.
+    ///
+    /// Two kinds come here without being refused: the one container that also stands alone
+    /// (COMMAND), and protected commands, for which the index accepts no number of arguments.
     @inline(never)
     private func reject(_ call: inout Call, _ number: Int32) {
         if number >= 0 && commands[number].accepts(call.arguments.count)

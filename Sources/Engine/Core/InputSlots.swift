@@ -25,6 +25,8 @@ struct InputSlots: ~Copyable {
         /// Requests of this slot in the batch.
         var isLarge = false
         var failure: ProtocolError?
+        /// A request was not executed, nor is any behind it: the connection has to wait.
+        var isHeldBack = false
         /// Nothing more can be parsed in this turn.
         var isDrained = false
     }

@@ -82,7 +82,7 @@ enum KeyExtraction {
                 }
             } else {
                 var index = arguments.count + from
-                while index >= 1 {
+                while index > 1 {
                     if word.withByteView({ arguments[index].equalsIgnoringCase($0) }) {
                         return index + 1
                     }
@@ -110,7 +110,7 @@ enum KeyExtraction {
         case .count(let countIndex, let first, let step):
             let countPosition = begin + countIndex
             guard countPosition < arguments.count,
-                let count = NumberText.integer(arguments[countPosition]), count >= 0,
+                let count = NumberText.integer(arguments[countPosition]), count >= 1,
                 count <= Int64(arguments.count)
             else { return nil }
             let start = begin + first

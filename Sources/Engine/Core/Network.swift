@@ -48,9 +48,9 @@ final class Network {
         let error: SystemError
     }
 
-    /// Listens on the TCP port and addresses of `settings` instead of those before; port 0 is no
-    /// TCP at all. Addresses with a leading `-` may be missing. Connections are kept.
+    /// Listens on the TCP port and addresses of `settings` instead of those before.
     ///
+    /// Port 0 is no TCP at all. Addresses with a leading `-` may be missing. Connections are kept.
     /// After an error there may be no TCP listener: call it again with settings that worked.
     func listenTCP(_ settings: Settings) throws(ListenFailure) {
         // Another port can be tried before the old one is given up; the same one cannot.

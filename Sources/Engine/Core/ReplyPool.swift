@@ -5,6 +5,8 @@ final class ReplyPool {
     private var blocks: ContiguousArray<ReplyBlock> = []
     /// As many as one turn of a busy server uses; the rest goes back to the system.
     private static let most = 512
+    /// The fewest that lay ready since the last `shrink`: nobody needed them.
+    private var leastIdle = 0
 
     deinit {
         for block in blocks { block.free() }
@@ -15,6 +17,7 @@ final class ReplyPool {
     func lend(to reply: inout ReplyWriter) {
         if reply.hasBlock { return }
         reply.adopt(blocks.popLast() ?? ReplyBlock.standard())
+        if blocks.count < leastIdle { leastIdle = blocks.count }
     }
 
     /// Takes the block of an empty `reply` back.
@@ -27,10 +30,17 @@ final class ReplyPool {
         }
     }
 
+    /// Frees what was not needed since the last call; once in a while.
+    func shrink() {
+        for _ in 0..<leastIdle { blocks.popLast()?.free() }
+        leastIdle = blocks.count
+    }
+
     /// Frees the blocks lying ready.
     func purge() {
         for block in blocks { block.free() }
         blocks = []
+        leastIdle = 0
     }
 
     /// Bytes lying ready.

@@ -228,6 +228,7 @@ extension Server {
         network?.remove(connection)
         connection.transport.close()
         connection.large = nil
+        forgetBlocked(connection)
         connection.pending.release()
         connection.reply.truncate(to: 0)
         replyPool.takeBack(from: &connection.reply)

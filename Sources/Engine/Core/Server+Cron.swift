@@ -7,6 +7,8 @@ struct Sampling {
     var expiryDatabase = 0
     var connectionPlace = 0
     var buffers = BufferPeaks()
+    /// Turns of the periodic work since the start.
+    var cronTurns = 0
     /// When the lack of descriptors was last complained of.
     var descriptorWarning = -1000 as Int64
     var operations = RateSampler()
@@ -81,6 +83,9 @@ extension Server {
         if memory > statistics.peakMemory { statistics.peakMemory = memory }
         sampleRates()
         walkConnections()
+        sampling.cronTurns &+= 1
+        // About once a second.
+        if sampling.cronTurns % max(1, settings.hz) == 0 { replyPool.shrink() }
     }
 
     private func sampleRates() {

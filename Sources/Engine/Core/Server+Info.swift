@@ -98,16 +98,13 @@ extension Server {
     }
 
     private func writeClients(to info: inout InfoText) {
-        let blocked = (0..<connections.placeCount).count {
-            connections.at($0)?.gate.contains(.blocked) ?? false
-        }
         info.section("Clients")
         info.field("connected_clients", connections.count)
         info.field("cluster_connections", 0)
         info.field("maxclients", settings.maxClients)
         info.field("client_recent_max_input_buffer", sampling.buffers.largestInput)
         info.field("client_recent_max_output_buffer", sampling.buffers.largestOutput)
-        info.field("blocked_clients", blocked)
+        info.field("blocked_clients", blockedCount)
         info.field("tracking_clients", 0)
         info.field("pubsub_clients", 0)
         info.field("watching_clients", 0)
@@ -252,7 +249,8 @@ extension Server {
             info.field(
                 "db\(index)",
                 "keys=\(database.count),expires=\(database.expiringCount),"
-                    + "avg_ttl=\(database.averageTimeToLive),subexpiry=0")
+                    + "avg_ttl=\(database.averageTimeToLive),"
+                    + "subexpiry=\(database.expiringHashCount)")
         }
     }
 }

@@ -51,7 +51,7 @@ extension Server {
     }
 
     private func writeExpiry(to info: inout InfoText) {
-        info.field("expired_subkeys", 0)
+        info.field("expired_subkeys", keyspace.counters.expiredFields)
         info.field("expired_keys", keyspace.counters.expired)
         info.field("expired_stale_perc", ratio: 0)
         info.field("expired_time_cap_reached_count", keyspace.counters.expiredTimeCapReached)

@@ -55,7 +55,7 @@ extension Server {
     }
 
     /// Serves connections whose requests had to wait for something other than bytes.
-    private func serveResumed() {
+    func serveResumed() {
         while !resumed.isEmpty {
             let list = resumed
             resumed.removeAll(keepingCapacity: true)
@@ -81,7 +81,7 @@ extension Server {
         return Int(max(0, next - Int64(Clock.monotonicNanoseconds() / 1_000_000)))
     }
 
-    private func runTimers() {
+    func runTimers() {
         if keyspace.hasBuriedWork { freeBuried() }
         while let timer = timers.popExpired(at: clock.monotonicMilliseconds) { run(timer) }
     }
@@ -96,6 +96,7 @@ extension Server {
             expireDueKeys()
         case .freeBuried: freeBuried()
         case .resumeAccepting: network?.resumeAccepting()
+        case .unblock(let client): blockedTooLong(client: client)
         case .endPause:
             pause.timer = nil
             endPause()
@@ -156,7 +157,7 @@ extension Server {
     /// Sets the timer to the next deadline of any database; usually two comparisons.
     func scheduleExpiry() {
         let earliest = keyspace.earliestDeadline
-        guard earliest != .max, debug.activeExpire else { return }
+        guard earliest != .max, debug.activeExpire, keyspace.expiryPolicy == .remove else { return }
         let wait = max(Self.expiryPause, earliest - clock.wallMilliseconds + 1)
         let due = clock.monotonicMilliseconds &+ min(wait, 1 << 40)
         if let timer = sampling.expiryTimer {

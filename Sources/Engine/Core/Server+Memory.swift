@@ -18,7 +18,10 @@ struct MemoryReport {
     var used = 0
     var peak = 0
     var startup = 0
+    /// Connections with their buffers.
     var clients = 0
+    /// Buffers lying ready for the next replies.
+    var pool = 0
     var tables: [Tables] = []
     /// Live blocks of both allocators, Swift's own objects included.
     var allocated = 0
@@ -31,7 +34,7 @@ struct MemoryReport {
 
     var tableBytes: Int { tables.reduce(0) { $0 + $1.mainBytes + $1.deadlineBytes } }
     var keys: Int { tables.reduce(0) { $0 + $1.keys } }
-    var overhead: Int { startup + clients + tableBytes }
+    var overhead: Int { startup + clients + pool + tableBytes }
     var dataset: Int { max(0, used - overhead) }
     /// The share of the data in what came since the start, in percent.
     var datasetPercent: Double {
@@ -65,6 +68,8 @@ extension Server {
         if report.used > statistics.peakMemory { statistics.peakMemory = report.used }
         report.peak = statistics.peakMemory
         report.startup = lifecycle.startupMemory
+        // The reply that is being written has a buffer too.
+        report.pool = replyPool.idleBytes + ReplyBlock.standardCapacity
         for place in 0..<connections.placeCount {
             report.clients += connections.at(place)?.memoryBytes ?? 0
         }

@@ -51,5 +51,11 @@ extension Server {
     }
 
     /// Connections whose request waits for something: INFO's `blocked_clients`.
-    var blockedCount: Int { pause.waiting.count }
+    ///
+    /// O(connections).
+    var blockedCount: Int {
+        (0..<connections.placeCount).count {
+            !(connections.at($0)?.gate.isDisjoint(with: [.blocked, .paused]) ?? true)
+        }
+    }
 }

@@ -138,7 +138,7 @@ extension Server {
 
     private func parseSlot(_ index: Int) {
         let connection = slots[index].connection
-        if !connection.gate.isDisjoint(with: .halted) {
+        if !connection.gate.isDisjoint(with: .halted) || slots[index].isHeldBack {
             slots[index].isDrained = true
             return
         }
@@ -200,6 +200,7 @@ extension Server {
     /// Hashes the keys of the batch and brings their places into the cache: first the lines of the
     /// table, then the entries they lead to.
     private func lookAhead() {
+        var hasElements = false
         var index = 0
         while index < batch.count {
             let request = batch[index]
@@ -207,6 +208,7 @@ extension Server {
             guard request.command >= 0 else { continue }
             let keys = commands.index.keys(request.command)
             guard keys.first > 0 else { continue }
+            if commands.index.element(request.command) > 0 { hasElements = true }
             let database = slots[Int(request.slot)].database
             let arguments = batch.arguments(of: request)
             let last = Self.lastKey(keys, arguments.count)
@@ -219,6 +221,10 @@ extension Server {
             }
         }
         prefetchEntries()
+        if hasElements {
+            prefetchElements(isFirstStage: true)
+            prefetchElements(isFirstStage: false)
+        }
     }
 
     private func prefetchEntries() {
@@ -236,6 +242,42 @@ extension Server {
             while key <= last {
                 database.prefetchEntry(arguments.hash(key))
                 key &+= keys.step
+            }
+        }
+    }
+
+    /// Hashes the elements that requests name and asks for the lines that lead to them in their
+    /// keys' values, then for the elements themselves.
+    ///
+    /// Nothing is found or expired by it that execution would not find; requests for the same key
+    /// one after the other look it up once.
+    private func prefetchElements(isFirstStage: Bool) {
+        var lastHash: UInt64 = 0
+        var lastValue: CollectionValue?
+        var index = 0
+        while index < batch.count {
+            let request = batch[index]
+            index &+= 1
+            guard request.command >= 0 else { continue }
+            let element = commands.index.element(request.command)
+            let arguments = batch.arguments(of: request)
+            guard element > 0, element < arguments.count else { continue }
+            let key = commands.index.keys(request.command).first
+            let keyHash = arguments.hash(key)
+            if keyHash != lastHash {
+                let found = slots[Int(request.slot)].database.entryDueOrNot(
+                    Key(bytes: arguments[key], hash: keyHash))
+                lastHash = keyHash
+                lastValue = nil
+                if let found, !found.isString { lastValue = CollectionValue(of: found) }
+            }
+            guard let lastValue else { continue }
+            if isFirstStage {
+                let hash = keyspace.hasher.hash(arguments[element])
+                batch.setHash(hash, of: request, argument: element)
+                lastValue.prefetchGroup(hash: hash, in: keyspace.arena)
+            } else {
+                lastValue.prefetchElement(hash: arguments.hash(element), in: keyspace.arena)
             }
         }
     }
@@ -259,7 +301,10 @@ extension Server {
                 enter(&call, slots[slot].connection)
                 current = slot
             }
-            if call.connection.gate.isDisjoint(with: .halted) {
+            // Whoever had to wait may be let go by another's request of this batch: what is behind
+            // it keeps its turn all the same, and is executed from the kept bytes.
+            if !call.connection.gate.isDisjoint(with: .halted) { slots[slot].isHeldBack = true }
+            if !slots[slot].isHeldBack {
                 call.arguments = batch.arguments(of: request)
                 execute(&call, request.command)
                 if !call.connection.gate.contains(.paused) {
@@ -307,7 +352,8 @@ extension Server {
         let connection = slots[index].connection
         if connection.gate.contains(.closing) { return }
         if slots[index].isLarge { return finishLarge(index, connection) }
-        let isHalted = !connection.gate.isDisjoint(with: .halted)
+        let isHalted =
+            slots[index].isHeldBack || !connection.gate.isDisjoint(with: .halted)
         if let failure = slots[index].failure, !isHalted {
             return failProtocol(connection, failure, slots.bytes(index, from: slots[index].parsed))
         }

@@ -3,7 +3,9 @@ import Reactor
 
 /// What follows from settings: once at the start, and again whenever CONFIG SET changes them.
 extension Server {
-    /// Takes over all that is merely derived from settings. Cheap, and cannot fail.
+    /// Takes over all that is merely derived from settings.
+    ///
+    /// Cheap, and cannot fail.
     func followSettings() {
         log.follow(settings)
         keyspace.limits.longestString = settings.maxBulkBytes
@@ -78,6 +80,32 @@ extension Server {
         default: break  // Read anew each time, or of a feature that does not exist yet.
         }
     }
+
+    /// Writes the settings in force into the configuration file, comments and order kept.
+    ///
+    /// Waits for the disk. A crash leaves the old file or the new one.
+    ///
+    /// - Parameter writesDefaults: also writes what has its default value.
+    /// - Returns: why it failed; `nil` if it did not.
+    func rewriteConfiguration(_ path: String, writesDefaults: Bool = false) -> String? {
+        do throws(SystemError) {
+            let old =
+                File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
+            let new = ConfigRewrite.text(
+                of: settings, replacing: old, writesDefaults: writesDefaults)
+            // A file that only its owner may read holds passwords: it stays that way.
+            let permissions = File.permissions(path) ?? 0o644
+            try File.writeAtomically(path, new, permissions: permissions)
+        } catch {
+            log.warning("CONFIG REWRITE failed: \(error.message)")
+            return error.message
+        }
+        log.notice("CONFIG REWRITE executed with success.")
+        return nil
+    }
+
+    /// No configuration is larger than this.
+    private static let mostConfigBytes = 64 << 20
 
     // MARK: - Network
 

@@ -34,6 +34,10 @@ final class Server {
     /// Connections whose kept requests can go on.
     var resumed: ContiguousArray<Connection> = []
     var pause = PauseState()
+    /// Who waits for which key.
+    var blocked = BlockedKeys()
+    /// Set while several commands must look like one: nobody is served in between.
+    var holdsWaitersBack = false
     var lifecycle = Lifecycle()
     var sampling = Sampling()
     /// What DEBUG switched.
@@ -96,7 +100,7 @@ final class Server {
     }
 
     /// What the program holds besides, measured once: tables of commands and settings, runtime.
-    static let fixedBytes = 640 * 1024
+    static let fixedBytes = 352 * 1024
 }
 
 /// What a timer of the loop is for.
@@ -106,6 +110,8 @@ enum ServerTimer {
     case freeBuried
     case resumeAccepting
     case endPause
+    /// The time of a client that waits for a key is over.
+    case unblock(client: UInt64)
     /// The sign of life for the service manager.
     case service
 }

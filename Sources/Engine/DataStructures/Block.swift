@@ -106,6 +106,14 @@ struct Block: Equatable, Sendable {
         return word == 0 ? 0 : Int(apus_heap_size(heapAddress))
     }
 
+    /// Asks for the first lines of the block, before it is walked.
+    func prefetch(in arena: Arena) {
+        if isNone { return }
+        let start = address(in: arena)
+        apus_prefetch(start)
+        if bytes > 64 { apus_prefetch(start + 64) }
+    }
+
     /// The heap memory of a block that lies there, for who frees it on another thread; nil of others.
     var heapMemory: UnsafeMutableRawPointer? { isInArena || word == 0 ? nil : heapAddress }
 }

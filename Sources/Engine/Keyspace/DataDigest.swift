@@ -28,13 +28,52 @@ struct DataDigest {
     // MARK: - Values
 
     /// Takes in the type, value and transience of `entry`, but not its key.
-    mutating func mixValue(of entry: Entry) {
+    mutating func mixValue(of entry: Entry, in database: Database) {
         mix(UInt32(entry.type.rawValue))
         switch entry.type {
         case .string: mixString(entry)
-        case .list, .set, .sortedSet, .hash, .stream: break  // each joins with its type
+        case .list: mixList(database.list(entry))
+        case .set: addMembers(SetValue(entry, database.keyspace.values))
+        case .hash: addFields(database.hashValue(entry))
+        case .sortedSet: addScored(database.sortedSet(of: entry))
+        case .stream: break  // joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
+    }
+
+    private mutating func mixList(_ list: ListValue) {
+        var cursor = list.cursor(at: 0)
+        while let value = cursor.next() { value.withText { mix($0) } }
+    }
+
+    private mutating func addMembers(_ set: SetValue) {
+        var cursor = SetValue.Cursor()
+        while let member = set.next(from: &cursor) { member.withBytes { add($0) } }
+    }
+
+    private mutating func addScored(_ set: SortedSetValue) {
+        var walk = set.walk(from: 0)
+        while let element = walk.next() {
+            var one = DataDigest()
+            element.member.withText { one.mix($0) }
+            withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
+                guard let start = $0.baseAddress else { return }
+                let length = NumberText.write(double: element.score, to: start)
+                one.mix(ByteView(start: start, count: length))
+            }
+            add(one)
+        }
+    }
+
+    private mutating func addFields(_ hash: HashValue) {
+        var cursor = HashValue.Cursor()
+        while let field = hash.next(from: &cursor) {
+            var one = DataDigest()
+            one.mix(field.name)
+            one.mix(field.value)
+            if field.deadline != HashValue.never { one.add(ByteView("!!hexpire!!")) }
+            add(one)
+        }
     }
 
     private mutating func mixString(_ entry: Entry) {
@@ -60,7 +99,7 @@ extension Keyspace {
                 let entry = database.entry(at: handle)
                 var one = DataDigest()
                 one.mix(entry.key)
-                one.mixValue(of: entry)
+                one.mixValue(of: entry, in: database)
                 digest.add(one)
             }
         }

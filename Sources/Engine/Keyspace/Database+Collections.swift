@@ -34,6 +34,7 @@ extension Database {
             throw .outOfMemory
         }
         entry.payload = value.payload
+        if value.type == .hash { indexFields(of: entry, key) }
         return entry
     }
 }

@@ -54,6 +54,8 @@ struct Database {
         var expiringCount = 0
         /// Sum of the deadlines of those keys, for the average INFO shows.
         var deadlineSum: Double = 0
+        /// Hashes with fields that have a deadline.
+        let expiringHashes: SharedCount
     }
 
     private let state: UnsafeMutablePointer<State>
@@ -67,7 +69,7 @@ struct Database {
             to: State(
                 index: index, keyspace: keyspace,
                 table: HashTable.create(arena: keyspace.arena, context: context),
-                deadlines: DeadlineTree.create()))
+                deadlines: DeadlineTree.create(), expiringHashes: SharedCount.create()))
         return database
     }
 
@@ -78,6 +80,7 @@ struct Database {
         removeAll(lazily: false)
         table.destroy()
         deadlines.destroy()
+        state.pointee.expiringHashes.destroy()
         state.deallocate()
     }
 
@@ -90,6 +93,8 @@ struct Database {
     /// Keys, including those expired and not yet met.
     var count: Int { table.count }
     var expiringCount: Int { state.pointee.expiringCount }
+    /// Hashes with fields that have a deadline.
+    var expiringHashCount: Int { state.pointee.expiringHashes.value }
     /// Bytes of the index of deadlines.
     var deadlineIndexBytes: Int { deadlines.memoryBytes }
     /// Every byte that `entry` takes, but for its places in table and index; O(1) for strings.
@@ -115,7 +120,9 @@ struct Database {
         return entry
     }
 
-    /// The entry at `key` even if its time is over; nothing is removed. For DEBUG and MEMORY.
+    /// The entry at `key` even if its time is over; nothing is removed.
+    ///
+    /// For DEBUG and MEMORY.
     func entryDueOrNot(_ key: Key) -> Entry? {
         let handle = table.find(key.bytes, hash: key.hash)
         return handle.isNone ? nil : Entry(handle, arena)
@@ -241,6 +248,7 @@ struct Database {
         let handle = arena.allocate(bytes)
         if handle.isNone { return nil }
         if old.hasDeadline { forgetDeadline(old) }
+        if HashValue.hasDeadlines(old) { countExpiringHash(-1) }
         let oldBytes = old.bytes
         keyspace.bury(valueOf: old)
         let entry = Entry(handle, arena)
@@ -250,6 +258,9 @@ struct Database {
         arena.free(old.handle, oldBytes)
         table.setHandle(handle, at: position)
         if deadline != 0 { attachDeadline(deadline, to: entry, hash: key.hash) }
+        if type != .string && keyspace.interest.contains(.blocked) {
+            keyspace.record(key.bytes, .replaced, in: self)
+        }
         return entry
     }
 
@@ -357,14 +368,22 @@ struct Database {
     }
 
     @inline(never)
-    private func indexDeadline(_ deadline: Int64, _ hash: UInt64) {
+    func indexDeadline(_ deadline: Int64, _ hash: UInt64) {
         deadlines.lower(table.groupIndex(of: hash), deadline)
         keyspace.noteDeadline(deadline)
     }
 
-    /// The moment at which the next key may be due; nil when no key has a deadline.
+    /// A hash has got its first field with a deadline (1), or has lost the last one (-1).
+    func countExpiringHash(_ change: Int) { state.pointee.expiringHashes.value &+= change }
+
+    @inline(__always)
+    func hashValue(_ entry: Entry) -> HashValue {
+        HashValue(entry, keyspace.values, counting: state.pointee.expiringHashes)
+    }
+
+    /// The moment at which the next key or field may be due; nil when none has a deadline.
     var earliestDeadline: Int64? {
-        guard expiringCount > 0, !deadlines.isEmpty else { return nil }
+        guard expiringCount &+ expiringHashCount > 0, !deadlines.isEmpty else { return nil }
         let earliest = deadlines.earliest
         return earliest == DeadlineTree.never ? nil : earliest
     }
@@ -386,9 +405,10 @@ struct Database {
         deadlines.removeLast()
     }
 
-    /// Removes the keys of one due group; false when nothing is due at `now`.
+    /// Removes the keys of one due group, and fields of its hashes; false when nothing is due at
+    /// `now`.
     ///
-    /// O(keys of a group): about nine. The caller repeats it while its time slice lasts.
+    /// O(keys of a group): about nine, and as many times a few fields. The caller repeats it while its time slice lasts.
     func expireOneGroup(now: Int64) -> Bool {
         guard let earliest = earliestDeadline, earliest < now,
             let group = deadlines.earliestGroup()
@@ -396,6 +416,10 @@ struct Database {
         var due = DueEntries(arena: arena, now: now)
         table.visitGroup(group, &due)
         deadlines.set(group, due.nextDeadline)
+        for handle in due.hashes {
+            let entry = Entry(handle, arena)
+            expireFields(entry, Key(bytes: entry.key, hash: keyspace.hasher.hash(entry.key)))
+        }
         for index in 0..<due.count {
             let entry = Entry(due[index], arena)
             expire(entry, Key(bytes: entry.key, hash: keyspace.hasher.hash(entry.key)))
@@ -441,6 +465,7 @@ struct Database {
     func remove(_ entry: Entry, _ key: Key) {
         _ = table.remove(entry: entry.handle, hash: key.hash)
         if entry.hasDeadline { forgetDeadline(entry) }
+        if HashValue.hasDeadlines(entry) { countExpiringHash(-1) }
         let bytes = entry.bytes
         keyspace.bury(valueOf: entry)
         entry.freeLongKey()
@@ -461,6 +486,7 @@ struct Database {
         state.pointee.table = HashTable.create(arena: arena, context: context)
         state.pointee.expiringCount = 0
         state.pointee.deadlineSum = 0
+        state.pointee.expiringHashes.value = 0
         deadlines.removeAll()
         old.context = KeyPolicy.Context(arena: arena, hasher: keyspace.hasher, database: nil)
         keyspace.bury(table: old)
@@ -486,11 +512,11 @@ struct Database {
         state.pointee = State(
             index: mine.index, keyspace: mine.keyspace, table: theirs.table,
             deadlines: theirs.deadlines, expiringCount: theirs.expiringCount,
-            deadlineSum: theirs.deadlineSum)
+            deadlineSum: theirs.deadlineSum, expiringHashes: theirs.expiringHashes)
         other.state.pointee = State(
             index: theirs.index, keyspace: theirs.keyspace, table: mine.table,
             deadlines: mine.deadlines, expiringCount: mine.expiringCount,
-            deadlineSum: mine.deadlineSum)
+            deadlineSum: mine.deadlineSum, expiringHashes: mine.expiringHashes)
         state.pointee.table.context = KeyPolicy.Context(
             arena: arena, hasher: keyspace.hasher, database: self)
         other.state.pointee.table.context = KeyPolicy.Context(
@@ -514,11 +540,16 @@ struct Database {
         moved.copyValue(from: entry)
         _ = table.remove(entry: entry.handle, hash: key.hash)
         if entry.hasDeadline { forgetDeadline(entry) }
+        if HashValue.hasDeadlines(entry) { countExpiringHash(-1) }
         let oldBytes = entry.bytes
         entry.freeLongKey()
         arena.free(entry.handle, oldBytes)
         target.table.insert(handle, hash: newKey.hash)
         if deadline != 0 { target.attachDeadline(deadline, to: moved, hash: newKey.hash) }
+        if moved.isOf(.hash) { target.indexFields(of: moved, newKey) }
+        if !keyspace.interest.isEmpty {
+            keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
+        }
         if !keyspace.interest.isEmpty {
             keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
         }
@@ -533,7 +564,7 @@ struct Database {
             try target.copyString(entry, to: newKey).access = entry.access
             return
         }
-        let value = CollectionValue(of: entry).copied(in: arena)
+        let value = try CollectionValue(of: entry).copied(in: arena)
         let copied = try target.setCollection(newKey, value, deadline: entry.deadline ?? 0)
         copied.access = entry.access
     }
@@ -596,12 +627,14 @@ struct Database {
     func prefetchEntry(_ hash: UInt64) { table.prefetchCandidate(hash: hash) }
 }
 
-/// Collects the due entries of a group, and the earliest deadline of the others.
+/// Collects the due entries of a group and its hashes with due fields, and the earliest deadline of
+/// the others.
 private struct DueEntries: EntryVisitor {
     let arena: Arena
     let now: Int64
     var nextDeadline = Int64.max
     private var due: ContiguousArray<Arena.Handle> = []
+    private(set) var hashes: ContiguousArray<Arena.Handle> = []
 
     init(arena: Arena, now: Int64) {
         self.arena = arena
@@ -612,11 +645,21 @@ private struct DueEntries: EntryVisitor {
     subscript(index: Int) -> Arena.Handle { due[index] }
 
     mutating func visit(_ handle: Arena.Handle) {
-        guard let deadline = Entry(handle, arena).deadline else { return }
-        if deadline < now {
-            due.append(handle)
-        } else {
+        let entry = Entry(handle, arena)
+        if let deadline = entry.deadline {
+            if deadline < now {
+                due.append(handle)
+                return
+            }
             nextDeadline = min(nextDeadline, deadline)
+        }
+        if HashValue.hasDeadlines(entry) {
+            let deadline = HashValue.earliestDeadline(of: entry, arena)
+            if deadline < now {
+                hashes.append(handle)
+            } else {
+                nextDeadline = min(nextDeadline, deadline)
+            }
         }
     }
 }

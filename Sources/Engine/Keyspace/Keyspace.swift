@@ -12,6 +12,8 @@ struct KeyEvent: Equatable, Sendable {
     enum Class: UInt8, Sendable {
         case generic, string, list, set, hash, sortedSet, stream, expired, evicted, new, miss,
             module
+        /// For those who follow inside the server; never a notification.
+        case unnamed
     }
 
     let name: StaticString
@@ -36,10 +38,27 @@ struct KeyEvent: Equatable, Sendable {
     static let renameTo = KeyEvent("rename_to", .generic)
     static let moveFrom = KeyEvent("move_from", .generic)
     static let moveTo = KeyEvent("move_to", .generic)
+    /// All keys of a database took another's place.
+    static let swapped = KeyEvent("swapped", .unnamed)
+    /// A value that is no string took the place of another value.
+    static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
     static let setRange = KeyEvent("setrange", .string)
     static let incrementBy = KeyEvent("incrby", .string)
+    static let setAdd = KeyEvent("sadd", .set)
+    static let setRemove = KeyEvent("srem", .set)
+    static let setPop = KeyEvent("spop", .set)
+    static let setInterStore = KeyEvent("sinterstore", .set)
+    static let setUnionStore = KeyEvent("sunionstore", .set)
+    static let setDiffStore = KeyEvent("sdiffstore", .set)
+    static let hashSet = KeyEvent("hset", .hash)
+    static let hashDelete = KeyEvent("hdel", .hash)
+    static let hashIncrementBy = KeyEvent("hincrby", .hash)
+    static let hashIncrementByFloat = KeyEvent("hincrbyfloat", .hash)
+    static let hashExpire = KeyEvent("hexpire", .hash)
+    static let hashExpired = KeyEvent("hexpired", .hash)
+    static let hashPersist = KeyEvent("hpersist", .hash)
     static let incrementByFloat = KeyEvent("incrbyfloat", .string)
 }
 
@@ -79,9 +98,10 @@ struct Keyspace {
         var events: ContiguousArray<RecordedEvent>
         var graveyard: Graveyard
         var limits: StringLimits
-        var encodingLimits = EncodingLimits()
+        let values: ValueContext
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
+        var expected = ExpectedKeys()
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -96,6 +116,8 @@ struct Keyspace {
         var misses = 0
         var expired = 0
         var expiredTimeCapReached = 0
+        /// Fields of hashes.
+        var expiredFields = 0
         var evicted = 0
         /// Changes since the last save.
         var changes = 0
@@ -112,14 +134,15 @@ struct Keyspace {
         let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
         let keyspace = Keyspace(state: state)
         let databases = UnsafeMutablePointer<Database>.allocate(capacity: databaseCount)
+        let arena = arena ?? Arena.create()
+        let hasher = SeededHash(seed: seed.0, seed.1, seed.2, seed.3)
         state.initialize(
             to: State(
-                arena: arena ?? Arena.create(),
-                hasher: SeededHash(seed: seed.0, seed.1, seed.2, seed.3), now: 0, accessStamp: 0,
-                creationStamp: 0,
+                arena: arena, hasher: hasher, now: 0, accessStamp: 0, creationStamp: 0,
                 interest: [], counters: Counters(), databases: databases,
                 databaseCount: databaseCount, events: [], graveyard: Graveyard(),
-                limits: StringLimits()))
+                limits: StringLimits(),
+                values: ValueContext.create(arena: arena, hasher: hasher)))
         for index in 0..<databaseCount {
             (databases + index).initialize(to: Database.create(index: index, in: keyspace))
         }
@@ -133,6 +156,7 @@ struct Keyspace {
         for index in 0..<databaseCount { self[index].destroy() }
         while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
+        state.pointee.values.destroy()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
         state.deallocate()
@@ -140,6 +164,9 @@ struct Keyspace {
 
     @inline(__always) var arena: Arena { state.pointee.arena }
     @inline(__always) var hasher: SeededHash { state.pointee.hasher }
+
+    /// What the values of all databases share.
+    @inline(__always) var values: ValueContext { state.pointee.values }
 
     var databaseCount: Int { state.pointee.databaseCount }
 
@@ -152,6 +179,11 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
+        guard interest.contains(.blocked) else { return }
+        for index in [first, second] {
+            state.pointee.events.append(
+                RecordedEvent(event: .swapped, database: index, key: []))
+        }
     }
 
     // MARK: - Time
@@ -160,7 +192,10 @@ struct Keyspace {
     @inline(__always)
     var now: Int64 {
         get { state.pointee.now }
-        nonmutating set { state.pointee.now = newValue }
+        nonmutating set {
+            state.pointee.now = newValue
+            state.pointee.values.now = newValue
+        }
     }
 
     /// What an access leaves in an entry: whole seconds, 24 bits; `Entry.untouched` leaves it alone.
@@ -230,8 +265,8 @@ struct Keyspace {
 
     /// Until when collections keep their compact form.
     var encodingLimits: EncodingLimits {
-        @inline(__always) get { state.pointee.encodingLimits }
-        nonmutating set { state.pointee.encodingLimits = newValue }
+        get { values.limits }
+        nonmutating set { values.limits = newValue }
     }
 
     var expiryPolicy: ExpiryPolicy {
@@ -258,9 +293,22 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
+        if interest == .blocked && !isExpected(key, event) { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
     }
+
+    /// Whether somebody may wait for what happened to `key`.
+    private func isExpected(_ key: ByteView, _ event: KeyEvent) -> Bool {
+        switch event.kind {
+        case .new, .stream, .unnamed: state.pointee.expected.contains(hasher.hash(key))
+        default: false
+        }
+    }
+
+    /// Somebody waits for `key` to appear; to be taken back by `expectNoLonger`.
+    func expect(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), 1) }
+    func expectNoLonger(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), -1) }
 
     /// The events since the last call, oldest first.
     func takeEvents() -> ContiguousArray<RecordedEvent> {
@@ -377,6 +425,22 @@ struct Graveyard {
     var collections: [CollectionValue] = []
     var heapBlocks: [UnsafeMutableRawPointer] = []
     var freedEntries = 0
+}
+
+/// Which keys somebody waits for, about: counts by a few bits of the hash, so that a key nobody
+/// waits for is told apart without a look into a dictionary.
+private struct ExpectedKeys {
+    private var counts: ContiguousArray<Int32> = []
+    private static let slots = 1024
+
+    mutating func add(_ hash: UInt64, _ change: Int32) {
+        if counts.isEmpty { counts = ContiguousArray(repeating: 0, count: Self.slots) }
+        counts[Int(hash % UInt64(Self.slots))] += change
+    }
+
+    func contains(_ hash: UInt64) -> Bool {
+        !counts.isEmpty && counts[Int(hash % UInt64(Self.slots))] > 0
+    }
 }
 
 /// How long strings may become.

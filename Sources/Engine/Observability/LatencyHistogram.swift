@@ -51,7 +51,10 @@ struct LatencyHistogram {
         var seen: UInt64 = 0
         for index in 0..<Self.bucketCount {
             seen += buckets[index]
-            if seen >= wanted { return min(longest, Self.upperBound(index)) }
+            // The last bucket has no upper bound of its own.
+            if seen >= wanted && index < Self.bucketCount - 1 {
+                return min(longest, Self.upperBound(index))
+            }
         }
         return longest
     }

@@ -54,7 +54,7 @@ public enum ServerProgram {
     }
 
     private static var commandList: String {
-        StandardCommands.all.map { $0.name + "\n" }.sorted().joined()
+        CommandListing.markdown(StandardCommands.all)
     }
 
     /// Reads the configuration; says why not on standard error.

@@ -26,20 +26,15 @@ struct CollectionValue {
     /// Freed at once: more than so many blocks would hold others up.
     static let blocksFreedAtOnce = 64
 
-    /// About how many blocks the value consists of; 0 while it has none. O(1).
+    /// About how many blocks the value consists of.
+    ///
+    /// O(1).
     func blockCount(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
+        case .set: SetValue.blockCount(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.blockCount(encoding, payload, in: arena)
-        default: preconditionFailure("a value of a type that does not exist")
-        }
-    }
-
-    /// Elements, for `lazyfree_pending_objects`. O(1).
-    func count(in arena: Arena) -> Int {
-        switch type {
-        case .list: ListValue.count(encoding, payload, in: arena)
-        case .sortedSet: SortedSetValue.count(encoding, payload, in: arena)
+        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -49,43 +44,73 @@ struct CollectionValue {
     /// Nobody may read the value any more.
     mutating func free(blocks: Int, in arena: Arena) -> Bool {
         switch type {
-        case .list: return ListValue.free(encoding, &payload, blocks: blocks, in: arena)
+        case .list: return ListValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
         case .sortedSet: return SortedSetValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
+        }
+    }
+
+    // MARK: - Looking ahead
+
+    /// Asks for the memory that leads to the element of this hash; a type without such elements
+    /// does nothing. Two stages: `prefetchElement` is for when this has arrived.
+    func prefetchGroup(hash: UInt64, in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchGroup(encoding, payload, hash, in: arena)
+        case .sortedSet: SortedSetValue.prefetchGroup(encoding, payload, hash, in: arena)
+        case .hash: HashValue.prefetchGroup(encoding, payload, hash, in: arena)
+        default: break
+        }
+    }
+
+    func prefetchElement(hash: UInt64, in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchMember(encoding, payload, hash, in: arena)
+        case .sortedSet: SortedSetValue.prefetchMember(encoding, payload, hash)
+        case .hash: HashValue.prefetchField(encoding, payload, hash, in: arena)
+        default: break
         }
     }
 
     // MARK: - Measuring, copying, naming
 
-    /// Every byte behind the payload. O(blocks).
+    /// Every byte behind the payload.
+    ///
+    /// O(blocks).
     func memoryBytes(in arena: Arena) -> Int {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
+        case .set: SetValue.memoryBytes(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.memoryBytes(encoding, payload, in: arena)
+        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
 
-    /// A copy that shares nothing. O(bytes).
-    func copied(in arena: Arena) -> CollectionValue {
-        switch type {
-        case .list:
-            CollectionValue(
-                type: type, encoding: encoding,
-                payload: ListValue.copy(encoding, payload, in: arena))
-        case .sortedSet:
-            CollectionValue(
-                type: type, encoding: encoding,
-                payload: SortedSetValue.copy(encoding, payload, in: arena))
-        default: preconditionFailure("a value of a type that does not exist")
-        }
+    /// A copy that shares nothing.
+    ///
+    /// O(bytes).
+    func copied(in arena: Arena) throws(CommandError) -> CollectionValue {
+        let copy: UInt64 =
+            switch type {
+            case .list: ListValue.copy(encoding, payload, in: arena)
+            case .set: try SetValue.copy(encoding, payload, in: arena)
+            case .sortedSet: try SortedSetValue.copy(encoding, payload, in: arena)
+            case .hash: try HashValue.copy(encoding, payload, in: arena)
+            default: preconditionFailure("a value of a type that does not exist")
+            }
+        return CollectionValue(type: type, encoding: encoding, payload: copy)
     }
 
     /// As OBJECT ENCODING calls it.
     var encodingName: StaticString {
         switch type {
         case .list: ListValue.encodingName
+        case .set: SetValue.encodingName(encoding)
         case .sortedSet: SortedSetValue.encodingName(encoding)
+        case .hash: HashValue.encodingName(encoding)
         default: type.name
         }
     }

@@ -45,6 +45,18 @@ import Testing
         #expect(server.run("EXISTS", "i") == 0)
     }
 
+    @Test(arguments: forms)
+    func membersOfPlainSetsScoreOne(configuration: String) {
+        let server = server(configuration)
+        server.run("SADD", "integers", "1", "2")
+        server.run("SADD", "words", "b", "q")
+        #expect(
+            members(server, "ZUNION 3 x integers words WITHSCORES") == "1 1 2 1 a 1 q 1 b 3 c 3")
+        #expect(members(server, "ZINTER 2 words x WEIGHTS 5 1 WITHSCORES") == "b 7")
+        #expect(members(server, "ZDIFF 2 x words") == "a c")
+        #expect(server.run("ZINTERCARD", "2", "words", "y") == 1)
+    }
+
     @Test func infinitiesAddUpToNothing() {
         let server = TestServer()
         server.run("ZADD", "x", "inf", "a")

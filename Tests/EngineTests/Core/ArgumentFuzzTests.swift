@@ -5,21 +5,26 @@ import Testing
 /// Every command of the table with missing, surplus and extreme arguments: a reply comes, it is well
 /// formed, and the server stands.
 @Suite struct ArgumentFuzzTests {
-    /// Commands that end the process on purpose, or sleep.
+    /// Commands that end the process on purpose, sleep, or make all others wait.
     private static let deadly: Set<String> = [
         "shutdown", "debug|segfault", "debug|panic", "debug|assert", "debug|oom", "debug|sleep",
-        "debug|restart", "debug|crash-and-recover",
+        "debug|restart", "debug|crash-and-recover", "client|pause",
     ]
 
     /// What clients send when they mean ill, or have a bug.
-    private static let extremes: [[UInt8]] = [
-        "", "0", "1", "-1", "2", "10", "9223372036854775807", "-9223372036854775808",
-        "9223372036854775808", "18446744073709551615", "4294967296", "2147483647", "-2147483648",
-        "536870912", "1e400", "nan", "inf", "-inf", "0.0000001", "1.5", " 1", "1 ", "+1", "01",
-        "k", "string", "integer", "heap", "absent", "*", "[", "[^", "\\", "a*b*c*d", "NX", "XX", "GT", "LT",
-        "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "GET", "COUNT", "MATCH", "TYPE", "LIMIT", "REPLACE",
-        "DB", "WITHVALUES", "LEN", "IDX", "MINMATCHLEN", "WITHMATCHLEN", "ASYNC", "SYNC", "help",
-    ].map { Array($0.utf8) } + [[0], [0xFF, 0xFE], Array(repeating: 0x61, count: 300)]
+    private static let extremes: [[UInt8]] =
+        [
+            "", "0", "1", "-1", "2", "10", "9223372036854775807", "-9223372036854775808",
+            "9223372036854775808", "18446744073709551615", "4294967296", "2147483647",
+            "-2147483648",
+            "536870912", "1e400", "nan", "inf", "-inf", "0.0000001", "1.5", " 1", "1 ", "+1", "01",
+            "k", "string", "integer", "heap", "absent", "*", "[", "[^", "\\", "a*b*c*d", "NX", "XX",
+            "GT", "LT",
+            "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "GET", "COUNT", "MATCH", "TYPE", "LIMIT",
+            "REPLACE",
+            "DB", "WITHVALUES", "LEN", "IDX", "MINMATCHLEN", "WITHMATCHLEN", "ASYNC", "SYNC",
+            "help",
+        ].map { Array($0.utf8) } + [[0], [0xFF, 0xFE], Array(repeating: 0x61, count: 300)]
 
     @Test func everyCommandSurvivesExtremeArguments() {
         var random = SeededRandom.make()
@@ -61,6 +66,9 @@ import Testing
         while reader.next() != nil {}
         let text = arguments.map { String(decoding: $0, as: UTF8.self) }
         #expect(reader.isAtEnd, "malformed reply to \(text), seed \(seed)")
+        client.connection.reply.drain(client.connection.reply.count)
+        // A client that waits for a key shall go on.
+        _ = client.server.unblock(client.connection, .timeout)
         client.connection.reply.drain(client.connection.reply.count)
         // What RESET, QUIT, CLIENT REPLY OFF and the like leave behind is not this test's matter.
         client.connection.session = Session()

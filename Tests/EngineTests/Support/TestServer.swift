@@ -46,6 +46,23 @@ final class TestServer {
         server.refreshTime()
     }
 
+    /// The keyspace events that one command leaves behind, as `event key` or `event key@database`.
+    ///
+    /// The handler is called past the dispatcher, which would hand the events on.
+    func events(_ arguments: String...) -> [String] {
+        let owned = OwnedArguments(arguments.map { Array($0.utf8) })
+        server.keyspace.interest.insert(.notifications)
+        defer { server.keyspace.interest.remove(.notifications) }
+        var call = Call(server: server, connection: client.connection)
+        call.arguments = owned.view
+        call.command = server.commandNumber(of: owned.view)
+        try? server.commands.index.run(call.command, &call)
+        return server.keyspace.takeEvents().map { event in
+            let place = event.database == 0 ? "" : "@\(event.database)"
+            return "\(event.event.name) \(String(decoding: event.key, as: UTF8.self))\(place)"
+        }
+    }
+
     var lines: [String] { server.log.lines }
 }
 

@@ -1,0 +1,133 @@
+/// Who waits for which key, in the order they began to wait.
+///
+/// Knows clients by number only: who is to be served is asked here, serving is the server's. Waiting
+/// costs nothing while nothing happens: a key that appears is looked up once, everything else does
+/// not come here. `add` and `remove` are O(keys of the client), the next in line is O(log waiters).
+struct BlockedKeys {
+    /// A key of one of the databases.
+    struct Name: Hashable {
+        let database: Int
+        let key: [UInt8]
+    }
+
+    /// One client's place in the line of one key.
+    struct Waiter {
+        /// Later comers have larger ones.
+        let ticket: UInt64
+        /// The number of the client's connection; 0 once it waits no longer.
+        fileprivate(set) var client: UInt64
+        /// What it can make use of.
+        let type: ValueType
+        /// Where the key stands among its arguments.
+        let argument: Int
+    }
+
+    fileprivate struct Line {
+        /// By ticket; the ones before `head` are gone.
+        var waiters: ContiguousArray<Waiter> = []
+        var head = 0
+        var live = 0
+    }
+
+    private var lines: [Name: Line] = [:]
+    private var clients: [UInt64: (ticket: UInt64, names: [Name])] = [:]
+    private var nextTicket: UInt64 = 1
+    /// Keys that appeared and whose line is not served yet, oldest first.
+    private var ready: ContiguousArray<Name> = []
+    private var readyNames: Set<Name> = []
+
+    /// Clients that wait.
+    var count: Int { clients.count }
+    var isEmpty: Bool { clients.isEmpty }
+
+    // MARK: - Waiting
+
+    /// Puts a client into the line of each of `keys`; a key named twice counts once, as its first.
+    mutating func add(
+        client: UInt64, keys: [(name: Name, argument: Int)], type: ValueType
+    ) {
+        precondition(clients[client] == nil, "a client can wait once")
+        let ticket = nextTicket
+        nextTicket += 1
+        var names: [Name] = []
+        for (name, argument) in keys where !names.contains(name) {
+            names.append(name)
+            lines[name, default: Line()].waiters.append(
+                Waiter(ticket: ticket, client: client, type: type, argument: argument))
+            lines[name, default: Line()].live += 1
+        }
+        clients[client] = (ticket, names)
+    }
+
+    /// Takes a client out of all lines; returns the keys it waited for.
+    mutating func remove(client: UInt64) -> [Name] {
+        guard let (ticket, names) = clients.removeValue(forKey: client) else { return [] }
+        for name in names {
+            lines[name]?.remove(ticket)
+            if lines[name]?.live == 0 { lines[name] = nil }
+        }
+        return names
+    }
+
+    // MARK: - Serving
+
+    /// Takes note that a key appeared; nothing happens if nobody waits for it.
+    mutating func keyAppeared(_ name: Name) {
+        if lines[name] != nil && readyNames.insert(name).inserted { ready.append(name) }
+    }
+
+    /// Takes note that all keys of a database may have changed.
+    mutating func databaseChanged(_ database: Int) {
+        let names = lines.filter { $0.key.database == database }
+            .sorted { ($0.value.first?.ticket ?? 0) < ($1.value.first?.ticket ?? 0) }
+        for (name, _) in names { keyAppeared(name) }
+    }
+
+    /// The key to be served next; it counts as served from then on.
+    mutating func takeReady() -> Name? {
+        guard !ready.isEmpty else { return nil }
+        let name = ready.removeFirst()
+        readyNames.remove(name)
+        return name
+    }
+
+    /// The first in the line of `name` whose ticket is later than `ticket`.
+    func next(in name: Name, after ticket: UInt64) -> Waiter? { lines[name]?.next(after: ticket) }
+}
+
+extension BlockedKeys.Line {
+    fileprivate var first: BlockedKeys.Waiter? { next(after: 0) }
+
+    /// The first position whose ticket is later than `ticket`.
+    private func position(after ticket: UInt64) -> Int {
+        var low = head
+        var high = waiters.count
+        while low < high {
+            let middle = (low + high) / 2
+            if waiters[middle].ticket <= ticket { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    fileprivate func next(after ticket: UInt64) -> BlockedKeys.Waiter? {
+        var place = position(after: ticket)
+        while place < waiters.count {
+            if waiters[place].client != 0 { return waiters[place] }
+            place += 1
+        }
+        return nil
+    }
+
+    /// Takes one out; room is won back when half of it is empty.
+    fileprivate mutating func remove(_ ticket: UInt64) {
+        let place = position(after: ticket - 1)
+        guard place < waiters.count, waiters[place].ticket == ticket else { return }
+        waiters[place].client = 0
+        live -= 1
+        while head < waiters.count && waiters[head].client == 0 { head += 1 }
+        if waiters.count > 16 && live < waiters.count / 2 {
+            waiters.removeAll { $0.client == 0 }
+            head = 0
+        }
+    }
+}

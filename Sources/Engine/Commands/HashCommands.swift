@@ -1,0 +1,423 @@
+/// Commands of the documented group "hash"; those of field deadlines are in
+/// `HashExpiryCommands.swift`.
+enum HashCommands {
+    static var table: [Command] { readingRows + writingRows + HashExpiryCommands.table }
+
+    // swift-format-ignore
+    private static var readingRows: [Command] {
+        [
+            Command(
+                "HEXISTS", .exactly(3), [.readOnly, .fast], group: .hash,
+                keys: [.at(1, .readOnly, [])], since: "2.0.0",
+                "Tells whether a hash has a field.", syntax: "key field", element: 2, hexists),
+            Command(
+                "HGET", .exactly(3), [.readOnly, .fast], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
+                "Returns the value of a field of a hash.", syntax: "key field", element: 2, hget),
+            Command(
+                "HGETALL", .exactly(2), [.readOnly], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
+                "Returns all fields of a hash with their values.", syntax: "key",
+                tips: ["nondeterministic_output_order"], hgetall),
+            Command(
+                "HKEYS", .exactly(2), [.readOnly], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
+                "Returns all fields of a hash.", syntax: "key",
+                tips: ["nondeterministic_output_order"], hkeys),
+            Command(
+                "HLEN", .exactly(2), [.readOnly, .fast], group: .hash,
+                keys: [.at(1, .readOnly, [])], since: "2.0.0",
+                "Returns how many fields a hash has.", syntax: "key", hlen),
+            Command(
+                "HMGET", .atLeast(3), [.readOnly, .fast], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
+                "Returns the values of several fields of a hash.",
+                syntax: "key field [field ...]", element: 2, hmget),
+            Command(
+                "HRANDFIELD", .atLeast(2), [.readOnly], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "6.2.0",
+                "Returns random fields of a hash.", syntax: "key [count [WITHVALUES]]",
+                tips: ["nondeterministic_output"], hrandfield),
+            Command(
+                "HSCAN", .atLeast(3), [.readOnly], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "2.8.0",
+                "Walks through the fields of a hash, a few at a call.",
+                syntax: "key cursor [MATCH pattern] [COUNT count] [NOVALUES]",
+                tips: ["nondeterministic_output"], hscan),
+            Command(
+                "HSTRLEN", .exactly(3), [.readOnly, .fast], group: .hash,
+                keys: [.at(1, .readOnly, [])], since: "3.2.0",
+                "Returns the length of the value of a field.", syntax: "key field", element: 2, hstrlen),
+            Command(
+                "HVALS", .exactly(2), [.readOnly], group: .hash,
+                keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
+                "Returns all values of a hash.", syntax: "key",
+                tips: ["nondeterministic_output_order"], hvals),
+        ]
+    }
+
+    // swift-format-ignore
+    private static var writingRows: [Command] {
+        [
+            Command(
+                "HDEL", .atLeast(3), [.write, .fast], group: .hash,
+                keys: [.at(1, .readWrite, [.delete])], since: "2.0.0",
+                "Deletes fields of a hash, and the hash with the last.",
+                syntax: "key field [field ...]", element: 2, hdel),
+            Command(
+                "HINCRBY", .exactly(4), [.write, .denyOOM, .fast], group: .hash,
+                keys: [.at(1, .readWrite, [.access, .update])], since: "2.0.0",
+                "Adds an integer to the value of a field, which counts as 0 where it is missing.",
+                syntax: "key field increment", element: 2, hincrby),
+            Command(
+                "HINCRBYFLOAT", .exactly(4), [.write, .denyOOM, .fast], group: .hash,
+                keys: [.at(1, .readWrite, [.access, .update])], since: "2.6.0",
+                "Adds a number to the value of a field, which counts as 0 where it is missing.",
+                syntax: "key field increment", element: 2, hincrbyfloat),
+            Command(
+                "HMSET", .atLeast(4), [.write, .denyOOM, .fast], group: .hash,
+                keys: [.at(1, .readWrite, [.update])], since: "2.0.0",
+                "Sets fields of a hash.", syntax: "key field value [field value ...]",
+                deprecated: ("4.0.0", "`HSET` with multiple field-value pairs"), hmset),
+            Command(
+                "HSET", .atLeast(4), [.write, .denyOOM, .fast], group: .hash,
+                keys: [.at(1, .readWrite, [.update])], since: "2.0.0",
+                "Sets fields of a hash, which is created where it does not exist.",
+                syntax: "key field value [field value ...]", element: 2, hset),
+            Command(
+                "HSETNX", .exactly(4), [.write, .denyOOM, .fast], group: .hash,
+                keys: [.at(1, .readWrite, [.insert])], since: "2.0.0",
+                "Sets a field of a hash that does not have it yet.", syntax: "key field value",
+                element: 2, hsetnx),
+        ]
+    }
+
+    // MARK: - HSET key field value [field value ...], HMSET, HSETNX
+
+    /// O(1) a field.
+    static func hset(_ call: inout Call) throws(CommandError) {
+        guard call.arguments.count & 1 == 0 else {
+            throw .text("ERR wrong number of arguments for 'hset' command")
+        }
+        call.reply.integer(try setPairs(&call))
+    }
+
+    static func hmset(_ call: inout Call) throws(CommandError) {
+        guard call.arguments.count & 1 == 0 else {
+            throw .text("ERR wrong number of arguments for 'hmset' command")
+        }
+        _ = try setPairs(&call)
+        call.reply.ok()
+    }
+
+    /// Sets the fields of arguments 2, 4, …; returns how many are new.
+    @inline(__always)
+    private static func setPairs(_ call: inout Call) throws(CommandError) -> Int {
+        let key = call.key(1)
+        let hash = try hashOrNew(&call, key)
+        var created = 0
+        var index = 2
+        do throws(CommandError) {
+            while index < call.arguments.count {
+                if try hash.set(
+                    call.arguments[index], call.arguments[index &+ 1],
+                    hash: call.arguments.hash(index))
+                {
+                    created &+= 1
+                }
+                index &+= 2
+            }
+        } catch {
+            removeIfEmpty(&call, hash, key)
+            throw error
+        }
+        call.changed(key, .hashSet, by: (call.arguments.count &- 2) / 2)
+        return created
+    }
+
+    @inline(__always)
+    static func hashOrNew(_ call: inout Call, _ key: Key) throws(CommandError) -> HashValue {
+        if let hash = try call.database.hash(key) { return hash }
+        return try call.database.makeHash(key)
+    }
+
+    /// A hash without fields does not stay; nobody has heard of one that was never filled.
+    @inline(never)
+    static func removeIfEmpty(_ call: inout Call, _ hash: HashValue, _ key: Key) {
+        if hash.count == 0 { call.database.remove(hash.entry, key) }
+    }
+
+    /// A hash that lost its last field goes, and everybody hears of it.
+    static func deleteIfEmpty(_ call: inout Call, _ hash: HashValue, _ key: Key) {
+        guard hash.count == 0 else { return }
+        call.database.remove(hash.entry, key)
+        call.notify(key, .delete)
+    }
+
+    static func hsetnx(_ call: inout Call) throws(CommandError) {
+        let key = call.key(1)
+        let found = try call.database.hash(key)
+        if let found, found.field(call.arguments[2]) != nil { return call.reply.integer(0) }
+        let hash = try call.database.makeHash(key, unless: found)
+        do throws(CommandError) {
+            _ = try hash.set(call.arguments[2], call.arguments[3])
+        } catch {
+            removeIfEmpty(&call, hash, key)
+            throw error
+        }
+        call.changed(key, .hashSet)
+        call.reply.integer(1)
+    }
+
+    // MARK: - HGET key field, HMGET key field [field ...]
+
+    static func hget(_ call: inout Call) throws(CommandError) {
+        guard let hash = try call.database.readHash(call.key(1)),
+            let value = hash.value(of: call.arguments[2], hash: call.arguments.hash(2))
+        else { return call.reply.null() }
+        call.reply.bulk(value)
+    }
+
+    /// O(1) a field.
+    static func hmget(_ call: inout Call) throws(CommandError) {
+        let hash = try call.database.readHash(call.key(1))
+        call.reply.array(call.arguments.count &- 2)
+        for index in 2..<call.arguments.count {
+            if let value = hash?.value(
+                of: call.arguments[index], hash: call.arguments.hash(index))
+            {
+                call.reply.bulk(value)
+            } else {
+                call.reply.null()
+            }
+        }
+    }
+
+    // MARK: - HEXISTS key field, HSTRLEN key field, HLEN key
+
+    static func hexists(_ call: inout Call) throws(CommandError) {
+        let hash = try call.database.readHash(call.key(1))
+        call.reply.integer(hash?.field(call.arguments[2]) != nil ? 1 : 0)
+    }
+
+    static func hstrlen(_ call: inout Call) throws(CommandError) {
+        let hash = try call.database.readHash(call.key(1))
+        call.reply.integer(hash?.value(of: call.arguments[2])?.count ?? 0)
+    }
+
+    static func hlen(_ call: inout Call) throws(CommandError) {
+        call.reply.integer(try call.database.readHash(call.key(1))?.count ?? 0)
+    }
+
+    // MARK: - HGETALL key, HKEYS key, HVALS key
+
+    /// O(n).
+    static func hgetall(_ call: inout Call) throws(CommandError) {
+        guard let hash = try call.database.readHash(call.key(1)) else { return call.reply.map(0) }
+        if hash.expires { return replyVisible(&call, hash, names: true, values: true) }
+        call.reply.map(hash.count)
+        var cursor = HashValue.Cursor()
+        while let field = hash.next(from: &cursor) {
+            call.reply.bulk(field.name)
+            call.reply.bulk(field.value)
+        }
+    }
+
+    static func hkeys(_ call: inout Call) throws(CommandError) {
+        guard let hash = try call.database.readHash(call.key(1)) else {
+            return call.reply.array(0)
+        }
+        replyVisible(&call, hash, names: true, values: false)
+    }
+
+    static func hvals(_ call: inout Call) throws(CommandError) {
+        guard let hash = try call.database.readHash(call.key(1)) else {
+            return call.reply.array(0)
+        }
+        replyVisible(&call, hash, names: false, values: true)
+    }
+
+    /// The fields whose time is not over; how many these are shows on the way.
+    private static func replyVisible(
+        _ call: inout Call, _ hash: HashValue, names: Bool, values: Bool
+    ) {
+        let start = call.reply.deferLength()
+        var count = 0
+        var cursor = HashValue.Cursor()
+        while let field = hash.next(from: &cursor) {
+            if names { call.reply.bulk(field.name) }
+            if values { call.reply.bulk(field.value) }
+            count += 1
+        }
+        if names && values {
+            call.reply.finishMap(start, count)
+        } else {
+            call.reply.finishArray(start, count)
+        }
+    }
+
+    // MARK: - HDEL key field [field ...]
+
+    /// O(1) a field.
+    static func hdel(_ call: inout Call) throws(CommandError) {
+        let key = call.key(1)
+        guard let hash = try call.database.hash(key) else { return call.reply.integer(0) }
+        var removed = 0
+        for index in 2..<call.arguments.count
+        where hash.remove(
+            call.arguments[index], hash: call.arguments.hash(index))
+        {
+            removed &+= 1
+            if hash.count == 0 { break }
+        }
+        if removed > 0 {
+            call.changed(key, .hashDelete, by: removed)
+            deleteIfEmpty(&call, hash, key)
+        }
+        call.reply.integer(removed)
+    }
+
+    // MARK: - HINCRBY key field increment, HINCRBYFLOAT key field increment
+
+    /// The field keeps its deadline.
+    static func hincrby(_ call: inout Call) throws(CommandError) {
+        guard let amount = NumberText.integer(call.arguments[3]) else { throw .notInteger }
+        let key = call.key(1)
+        let found = try call.database.hash(key)
+        var sum = amount
+        if let value = found?.value(of: call.arguments[2]) {
+            guard let old = NumberText.integer(value) else {
+                throw .text("ERR hash value is not an integer")
+            }
+            let (result, overflow) = old.addingReportingOverflow(amount)
+            if overflow { throw .text("ERR increment or decrement would overflow") }
+            sum = result
+        }
+        let hash = try call.database.makeHash(key, unless: found)
+        let name = call.arguments[2]
+        try NumberText.withText(of: sum) { (text) throws(CommandError) in
+            try setKeepingDeadline(&call, hash, key, name, text)
+        }
+        call.changed(key, .hashIncrementBy)
+        call.reply.integer(sum)
+    }
+
+    static func hincrbyfloat(_ call: inout Call) throws(CommandError) {
+        let amount = call.arguments[3]
+        var sum = DecimalSum()
+        switch sum.add(ByteView("0"), amount) {
+        case .sum: break
+        case .notANumber: throw .notFloat
+        case .notFinite: throw .text("ERR value is NaN or Infinity")
+        }
+        let key = call.key(1)
+        let found = try call.database.hash(key)
+        if let value = found?.value(of: call.arguments[2]) {
+            switch sum.add(value, amount) {
+            case .sum: break
+            case .notANumber: throw .text("ERR hash value is not a float")
+            case .notFinite: throw .text("ERR increment would produce NaN or Infinity")
+            }
+        }
+        let hash = try call.database.makeHash(key, unless: found)
+        let name = call.arguments[2]
+        try sum.withText { (text) throws(CommandError) in
+            try setKeepingDeadline(&call, hash, key, name, text)
+            call.changed(key, .hashIncrementByFloat)
+            call.reply.bulk(text)
+        }
+    }
+
+    private static func setKeepingDeadline(
+        _ call: inout Call, _ hash: HashValue, _ key: Key, _ name: ByteView, _ value: ByteView
+    ) throws(CommandError) {
+        do throws(CommandError) {
+            _ = try hash.set(name, value, keepsDeadline: true)
+        } catch {
+            removeIfEmpty(&call, hash, key)
+            throw error
+        }
+    }
+
+    // MARK: - HRANDFIELD key [count [WITHVALUES]]
+
+    /// O(1) a field asked for, or O(n) where a third of the hash or more is.
+    static func hrandfield(_ call: inout Call) throws(CommandError) {
+        guard call.arguments.count > 2 else {
+            guard let hash = try call.database.readHash(call.key(1)),
+                let position = hash.randomPosition()
+            else { return call.reply.null() }
+            return call.reply.bulk(hash.field(at: position).name)
+        }
+        let count = try SetCommands.sampleSize(call.arguments[2])
+        var withValues = false
+        if call.arguments.count > 3 {
+            guard call.arguments.count == 4, call.arguments[3].equalsIgnoringCase("WITHVALUES")
+            else { throw .syntax }
+            withValues = true
+            guard count >= -(Int.max / 2), count <= Int.max / 2 else { throw .outOfRange }
+        }
+        guard let hash = try call.database.readHash(call.key(1)), count != 0 else {
+            return call.reply.array(0)
+        }
+        if count < 0 { return try replyRepeating(&call, hash, -count, withValues) }
+        let positions = hash.randomPositions(count)
+        beginSample(&call, positions.count, withValues)
+        for position in positions { replySample(&call, hash.field(at: position), withValues) }
+    }
+
+    private static func replyRepeating(
+        _ call: inout Call, _ hash: HashValue, _ count: Int, _ withValues: Bool
+    ) throws(CommandError) {
+        guard count <= SetCommands.mostRepetitions else { throw .outOfRange }
+        guard hash.randomPosition() != nil else { return call.reply.array(0) }
+        beginSample(&call, count, withValues)
+        for _ in 0..<count {
+            guard let position = hash.randomPosition() else { return }
+            replySample(&call, hash.field(at: position), withValues)
+        }
+    }
+
+    private static func beginSample(_ call: inout Call, _ count: Int, _ withValues: Bool) {
+        call.reply.array(withValues && !call.reply.isRESP3 ? count &* 2 : count)
+    }
+
+    /// With values, RESP3 has pairs and RESP2 a flat array.
+    private static func replySample(
+        _ call: inout Call, _ field: HashValue.Field, _ withValues: Bool
+    ) {
+        if withValues && call.reply.isRESP3 { call.reply.array(2) }
+        call.reply.bulk(field.name)
+        if withValues { call.reply.bulk(field.value) }
+    }
+
+    // MARK: - HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+
+    /// Shows all fields of a small hash, else those of about `count` places in the table.
+    static func hscan(_ call: inout Call) throws(CommandError) {
+        var cursor = try ScanOptions.cursor(call.arguments[2])
+        guard let hash = try call.database.readHash(call.key(1)) else {
+            call.reply.array(2)
+            call.reply.bulkInteger(0)
+            return call.reply.array(0)
+        }
+        let options = try ScanOptions(call.arguments, from: 3, allowsNoValues: true)
+        var positions: ContiguousArray<HashValue.Position> = []
+        cursor = hash.scan(
+            cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &positions)
+        call.reply.array(2)
+        call.reply.bulkInteger(Int64(bitPattern: cursor))
+        let start = call.reply.deferLength()
+        var count = 0
+        for position in positions {
+            let field = hash.field(at: position)
+            guard options.pattern?.matches(field.name) ?? true, !hash.isDue(field.deadline) else {
+                continue
+            }
+            call.reply.bulk(field.name)
+            if !options.omitsValues { call.reply.bulk(field.value) }
+            count += options.omitsValues ? 1 : 2
+        }
+        call.reply.finishArray(start, count)
+    }
+}

@@ -1,0 +1,533 @@
+/// Commands of the documented group "set".
+enum SetCommands {
+    static var table: [Command] { memberRows + algebraRows }
+
+    // swift-format-ignore
+    private static var memberRows: [Command] {
+        [
+            Command(
+                "SADD", .atLeast(3), [.write, .denyOOM, .fast], group: .set,
+                keys: [.at(1, .readWrite, [.insert])], since: "1.0.0",
+                "Adds members to a set, which is created where it does not exist.",
+                syntax: "key member [member ...]", element: 2, sadd),
+            Command(
+                "SCARD", .exactly(2), [.readOnly, .fast], group: .set,
+                keys: [.at(1, .readOnly, [])], since: "1.0.0",
+                "Returns how many members a set has.", syntax: "key", scard),
+            Command(
+                "SISMEMBER", .exactly(3), [.readOnly, .fast], group: .set,
+                keys: [.at(1, .readOnly, [])], since: "1.0.0",
+                "Tells whether a set has a member.", syntax: "key member", element: 2, sismember),
+            Command(
+                "SMEMBERS", .exactly(2), [.readOnly], group: .set,
+                keys: [.at(1, .readOnly, [.access])], since: "1.0.0",
+                "Returns all members of a set.", syntax: "key",
+                tips: ["nondeterministic_output_order"], smembers),
+            Command(
+                "SMISMEMBER", .atLeast(3), [.readOnly, .fast], group: .set,
+                keys: [.at(1, .readOnly, [.access])], since: "6.2.0",
+                "Tells for each of several members whether a set has it.",
+                syntax: "key member [member ...]", element: 2, smismember),
+            Command(
+                "SMOVE", .exactly(4), [.write, .fast], group: .set,
+                keys: [
+                    .at(1, .readWrite, [.access, .delete]), .at(2, .readWrite, [.insert]),
+                ], since: "1.0.0",
+                "Moves a member from one set to another.", syntax: "source destination member",
+                smove),
+            Command(
+                "SPOP", .atLeast(2), [.write, .fast], group: .set,
+                keys: [.at(1, .readWrite, [.access, .delete])], since: "1.0.0",
+                "Removes random members from a set and returns them.", syntax: "key [count]",
+                tips: ["nondeterministic_output"], spop),
+            Command(
+                "SRANDMEMBER", .atLeast(2), [.readOnly], group: .set,
+                keys: [.at(1, .readOnly, [.access])], since: "1.0.0",
+                "Returns random members of a set.", syntax: "key [count]",
+                tips: ["nondeterministic_output"], srandmember),
+            Command(
+                "SREM", .atLeast(3), [.write, .fast], group: .set,
+                keys: [.at(1, .readWrite, [.delete])], since: "1.0.0",
+                "Removes members from a set, and the set with the last.",
+                syntax: "key member [member ...]", element: 2, srem),
+            Command(
+                "SSCAN", .atLeast(3), [.readOnly], group: .set,
+                keys: [.at(1, .readOnly, [.access])], since: "2.8.0",
+                "Walks through the members of a set, a few at a call.",
+                syntax: "key cursor [MATCH pattern] [COUNT count]",
+                tips: ["nondeterministic_output"], sscan),
+        ]
+    }
+
+    // swift-format-ignore
+    private static var algebraRows: [Command] {
+        [
+            Command(
+                "SDIFF", .atLeast(2), [.readOnly], group: .set,
+                keys: [.from(1, last: -1, step: 1, .readOnly, [.access])], since: "1.0.0",
+                "Returns the members of the first set that no other set has.",
+                syntax: "key [key ...]", tips: ["nondeterministic_output_order"], sdiff),
+            Command(
+                "SDIFFSTORE", .atLeast(3), [.write, .denyOOM], group: .set,
+                keys: [
+                    .at(1, .overwrite, [.update]),
+                    .from(2, last: -1, step: 1, .readOnly, [.access]),
+                ], since: "1.0.0",
+                "Stores the members of the first set that no other set has.",
+                syntax: "destination key [key ...]", sdiffstore),
+            Command(
+                "SINTER", .atLeast(2), [.readOnly], group: .set,
+                keys: [.from(1, last: -1, step: 1, .readOnly, [.access])], since: "1.0.0",
+                "Returns the members that all of the sets have.", syntax: "key [key ...]",
+                tips: ["nondeterministic_output_order"], sinter),
+            Command(
+                "SINTERCARD", .atLeast(3), [.readOnly], group: .set,
+                keys: [.counted(at: 1, step: 1, .readOnly, [.access])], since: "7.0.0",
+                "Counts the members that all of the sets have.",
+                syntax: "numkeys key [key ...] [LIMIT limit]", sintercard),
+            Command(
+                "SINTERSTORE", .atLeast(3), [.write, .denyOOM], group: .set,
+                keys: [
+                    .at(1, .overwrite, [.update]),
+                    .from(2, last: -1, step: 1, .readOnly, [.access]),
+                ], since: "1.0.0",
+                "Stores the members that all of the sets have.",
+                syntax: "destination key [key ...]", sinterstore),
+            Command(
+                "SUNION", .atLeast(2), [.readOnly], group: .set,
+                keys: [.from(1, last: -1, step: 1, .readOnly, [.access])], since: "1.0.0",
+                "Returns the members that any of the sets has.", syntax: "key [key ...]",
+                tips: ["nondeterministic_output_order"], sunion),
+            Command(
+                "SUNIONSTORE", .atLeast(3), [.write, .denyOOM], group: .set,
+                keys: [
+                    .at(1, .overwrite, [.update]),
+                    .from(2, last: -1, step: 1, .readOnly, [.access]),
+                ], since: "1.0.0",
+                "Stores the members that any of the sets has.",
+                syntax: "destination key [key ...]", sunionstore),
+        ]
+    }
+
+    // MARK: - SADD key member [member ...]
+
+    /// O(1) a member.
+    static func sadd(_ call: inout Call) throws(CommandError) {
+        let key = call.key(1)
+        let set: SetValue
+        if let found = try call.database.set(key) {
+            set = found
+        } else {
+            set = try call.database.makeSet(key, for: call.arguments[2])
+        }
+        var added = 0
+        do throws(CommandError) {
+            for index in 2..<call.arguments.count
+            where try set.insert(
+                call.arguments[index], hash: call.arguments.hash(index))
+            {
+                added &+= 1
+            }
+        } catch {
+            // No memory for the first member: the empty set does not stay.
+            if set.count == 0 { call.database.remove(set.entry, key) }
+            throw error
+        }
+        if added > 0 { call.changed(key, .setAdd, by: added) }
+        call.reply.integer(added)
+    }
+
+    // MARK: - SREM key member [member ...]
+
+    /// O(1) a member.
+    static func srem(_ call: inout Call) throws(CommandError) {
+        let key = call.key(1)
+        guard let set = try call.database.set(key) else { return call.reply.integer(0) }
+        var removed = 0
+        for index in 2..<call.arguments.count
+        where set.remove(
+            call.arguments[index], hash: call.arguments.hash(index))
+        {
+            removed &+= 1
+            if set.count == 0 { break }
+        }
+        if removed > 0 {
+            call.changed(key, .setRemove, by: removed)
+            deleteIfEmpty(&call, set, key)
+        }
+        call.reply.integer(removed)
+    }
+
+    /// A set that lost its last member goes.
+    private static func deleteIfEmpty(_ call: inout Call, _ set: SetValue, _ key: Key) {
+        guard set.count == 0 else { return }
+        call.database.remove(set.entry, key)
+        call.notify(key, .delete)
+    }
+
+    // MARK: - SMOVE source destination member
+
+    /// O(1).
+    static func smove(_ call: inout Call) throws(CommandError) {
+        let (sourceKey, targetKey) = (call.key(1), call.key(2))
+        let member = call.arguments[3]
+        guard let entry = call.database.entry(sourceKey) else { return call.reply.integer(0) }
+        guard entry.isOf(.set) else { throw .wrongType }
+        let target = try call.database.set(targetKey)
+        let source = SetValue(entry, call.keyspace.values)
+        entry.touch(call.keyspace.accessStamp)
+        if let target, target.entry.handle == entry.handle {
+            return call.reply.integer(source.contains(member) ? 1 : 0)
+        }
+        guard source.remove(member) else { return call.reply.integer(0) }
+        call.changed(sourceKey, .setRemove)
+        deleteIfEmpty(&call, source, sourceKey)
+        let destination: SetValue
+        if let target {
+            destination = target
+        } else {
+            destination = try call.database.makeSet(targetKey, for: member)
+        }
+        if try destination.insert(member) { call.changed(targetKey, .setAdd) }
+        call.reply.integer(1)
+    }
+
+    // MARK: - SISMEMBER key member, SMISMEMBER key member [member ...], SCARD key
+
+    static func sismember(_ call: inout Call) throws(CommandError) {
+        let set = try call.database.readSet(call.key(1))
+        call.reply.integer(
+            set?.contains(call.arguments[2], hash: call.arguments.hash(2)) ?? false ? 1 : 0)
+    }
+
+    /// O(1) a member.
+    static func smismember(_ call: inout Call) throws(CommandError) {
+        let set = try call.database.readSet(call.key(1))
+        call.reply.array(call.arguments.count &- 2)
+        for index in 2..<call.arguments.count {
+            call.reply.integer(set?.contains(call.arguments[index]) ?? false ? 1 : 0)
+        }
+    }
+
+    static func scard(_ call: inout Call) throws(CommandError) {
+        call.reply.integer(try call.database.readSet(call.key(1))?.count ?? 0)
+    }
+
+    // MARK: - SMEMBERS key
+
+    /// O(n).
+    static func smembers(_ call: inout Call) throws(CommandError) {
+        guard let set = try call.database.readSet(call.key(1)) else { return call.reply.set(0) }
+        replyMembers(&call, set)
+    }
+
+    private static func replyMembers(_ call: inout Call, _ set: SetValue) {
+        call.reply.set(set.count)
+        var cursor = SetValue.Cursor()
+        while let member = set.next(from: &cursor) { call.reply.bulk(member) }
+    }
+
+    // MARK: - SPOP key [count]
+
+    /// O(1) a member.
+    static func spop(_ call: inout Call) throws(CommandError) {
+        if call.arguments.count > 2 { return try spopSeveral(&call) }
+        let key = call.key(1)
+        guard let set = try call.database.set(key) else { return call.reply.null() }
+        popRandom(set, &call.reply)
+        call.changed(key, .setPop)
+        deleteIfEmpty(&call, set, key)
+    }
+
+    @inline(__always)
+    private static func popRandom(_ set: SetValue, _ reply: inout ReplyWriter) {
+        set.popRandom { reply.bulk($0) }
+    }
+
+    private static func spopSeveral(_ call: inout Call) throws(CommandError) {
+        guard call.arguments.count == 3 else { throw .syntax }
+        guard let count = NumberText.integer(call.arguments[2]), count >= 0 else {
+            throw .notPositive
+        }
+        let key = call.key(1)
+        guard let set = try call.database.set(key), count > 0 else { return call.reply.set(0) }
+        let taken = Int(min(count, Int64(set.count)))
+        if taken == set.count {
+            replyMembers(&call, set)
+            call.changed(key, .setPop, by: taken)
+            call.database.remove(set.entry, key)
+            return call.notify(key, .delete)
+        }
+        call.reply.set(taken)
+        for _ in 0..<taken { popRandom(set, &call.reply) }
+        call.changed(key, .setPop, by: taken)
+    }
+
+    // MARK: - SRANDMEMBER key [count]
+
+    /// More repetitions would be a reply of gigabytes; the peers try until memory ends.
+    static let mostRepetitions = 100_000_000
+
+    /// O(1) a member asked for, or O(n) where a third of the set or more is.
+    static func srandmember(_ call: inout Call) throws(CommandError) {
+        guard call.arguments.count > 2 else {
+            guard let set = try call.database.readSet(call.key(1)) else {
+                return call.reply.null()
+            }
+            return call.reply.bulk(set.randomMember())
+        }
+        guard call.arguments.count == 3 else { throw .syntax }
+        let count = try sampleSize(call.arguments[2])
+        guard let set = try call.database.readSet(call.key(1)), count != 0 else {
+            return call.reply.array(0)
+        }
+        if count < 0 {
+            guard -count <= mostRepetitions else { throw .outOfRange }
+            call.reply.array(-count)
+            for _ in 0..<(-count) { call.reply.bulk(set.randomMember()) }
+            return
+        }
+        let positions = set.randomPositions(count)
+        call.reply.array(positions.count)
+        for position in positions { call.reply.bulk(set.member(at: position)) }
+    }
+
+    /// The count of a random sample; its negative must exist.
+    static func sampleSize(_ text: ByteView) throws(CommandError) -> Int {
+        guard let count = NumberText.integer(text) else { throw .notInteger }
+        guard count != .min else {
+            throw .text(
+                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+            )
+        }
+        return Int(count)
+    }
+
+    // MARK: - SSCAN key cursor [MATCH pattern] [COUNT count]
+
+    /// Shows all members of a small set, else those of about `count` places in the table.
+    static func sscan(_ call: inout Call) throws(CommandError) {
+        var cursor = try ScanOptions.cursor(call.arguments[2])
+        guard let set = try call.database.readSet(call.key(1)) else {
+            call.reply.array(2)
+            call.reply.bulkInteger(0)
+            return call.reply.array(0)
+        }
+        let options = try ScanOptions(call.arguments, from: 3)
+        var positions: ContiguousArray<SetValue.Position> = []
+        cursor = set.scan(
+            cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &positions)
+        call.reply.array(2)
+        call.reply.bulkInteger(Int64(bitPattern: cursor))
+        let start = call.reply.deferLength()
+        var count = 0
+        for position in positions {
+            let member = set.member(at: position)
+            if let pattern = options.pattern {
+                guard member.withBytes({ pattern.matches($0) }) else { continue }
+            }
+            call.reply.bulk(member)
+            count += 1
+        }
+        call.reply.finishArray(start, count)
+    }
+}
+
+// MARK: - Set algebra
+
+extension SetCommands {
+    /// The sets of the keys from argument `start` up to `end`, empty ones nil; all types are checked
+    /// before anything is done.
+    private static func sets(
+        _ call: borrowing Call, _ start: Int, _ end: Int
+    ) throws(CommandError) -> ContiguousArray<SetValue?> {
+        var sets: ContiguousArray<SetValue?> = []
+        sets.reserveCapacity(end - start)
+        for index in start..<end { sets.append(try call.database.readSet(call.key(index))) }
+        return sets
+    }
+
+    /// Shows `body` the members that all sets have, until it answers false. O(least set × sets).
+    private static func intersect(
+        _ sets: ContiguousArray<SetValue?>, _ body: (SetMember) throws(CommandError) -> Bool
+    ) throws(CommandError) {
+        let present = sets.compactMap { $0 }
+        guard present.count == sets.count else { return }
+        let ordered = present.sorted { $0.count < $1.count }
+        var cursor = SetValue.Cursor()
+        while let member = ordered[0].next(from: &cursor) {
+            let isCommon = ordered.dropFirst().allSatisfy {
+                $0.entry.handle == ordered[0].entry.handle || $0.contains(member)
+            }
+            if isCommon {
+                guard try body(member) else { return }
+            }
+        }
+    }
+
+    private enum Operation {
+        case intersection, union, difference
+
+        var event: KeyEvent {
+            switch self {
+            case .intersection: .setInterStore
+            case .union: .setUnionStore
+            case .difference: .setDiffStore
+            }
+        }
+    }
+
+    /// Puts what the operation gives into a set at no key.
+    private static func fill(
+        _ result: SetValue, _ operation: Operation, _ sets: ContiguousArray<SetValue?>
+    ) throws(CommandError) {
+        switch operation {
+        case .intersection:
+            try intersect(sets) { (member) throws(CommandError) in
+                _ = try result.insert(member)
+                return true
+            }
+        case .union:
+            for set in sets {
+                guard let set else { continue }
+                var cursor = SetValue.Cursor()
+                while let member = set.next(from: &cursor) { _ = try result.insert(member) }
+            }
+        case .difference:
+            try subtract(sets) { (member) throws(CommandError) in _ = try result.insert(member) }
+        }
+    }
+
+    /// Shows `body` the members of the first set that no other has. O(first set × sets).
+    private static func subtract(
+        _ sets: ContiguousArray<SetValue?>, _ body: (SetMember) throws(CommandError) -> Void
+    ) throws(CommandError) {
+        guard let first = sets[0] else { return }
+        let others = sets.dropFirst().compactMap { $0 }
+        if others.contains(where: { $0.entry.handle == first.entry.handle }) { return }
+        var cursor = SetValue.Cursor()
+        while let member = first.next(from: &cursor) {
+            if !others.contains(where: { $0.contains(member) }) { try body(member) }
+        }
+    }
+
+    // MARK: - SINTER key [key ...], SINTERSTORE, SINTERCARD
+
+    static func sinter(_ call: inout Call) throws(CommandError) {
+        let sets = try sets(call, 1, call.arguments.count)
+        if sets.count == 1, let set = sets[0] { return replyMembers(&call, set) }
+        let start = call.reply.deferLength()
+        var count = 0
+        try replyIntersection(&call.reply, sets, &count)
+        call.reply.finishSet(start, count)
+    }
+
+    private static func replyIntersection(
+        _ reply: inout ReplyWriter, _ sets: ContiguousArray<SetValue?>, _ count: inout Int
+    ) throws(CommandError) {
+        try intersect(sets) { (member) throws(CommandError) in
+            reply.bulk(member)
+            count += 1
+            return true
+        }
+    }
+
+    static func sinterstore(_ call: inout Call) throws(CommandError) {
+        try store(&call, .intersection)
+    }
+
+    /// Stops counting at LIMIT.
+    static func sintercard(_ call: inout Call) throws(CommandError) {
+        guard let keys = NumberText.integer(call.arguments[1]), keys > 0 else {
+            throw .text("ERR numkeys should be greater than 0")
+        }
+        guard keys <= call.arguments.count - 2 else {
+            throw .text("ERR Number of keys can't be greater than number of args")
+        }
+        var limit: Int64 = 0
+        var options = Options(call.arguments, from: 2 + Int(keys))
+        while options.hasMore {
+            guard options.take("LIMIT"), options.hasMore else { throw .syntax }
+            guard let number = NumberText.integer(try options.next()), number >= 0 else {
+                throw .text("ERR LIMIT can't be negative")
+            }
+            limit = number
+        }
+        let sets = try sets(call, 2, 2 + Int(keys))
+        var count: Int64 = 0
+        try intersect(sets) { (_) throws(CommandError) in
+            count += 1
+            return count != limit
+        }
+        call.reply.integer(count)
+    }
+
+    // MARK: - SUNION key [key ...], SUNIONSTORE, SDIFF, SDIFFSTORE
+
+    /// O(members of all sets); they meet in a set at no key, so that each is replied once.
+    static func sunion(_ call: inout Call) throws(CommandError) {
+        let sets = try sets(call, 1, call.arguments.count)
+        let present = sets.compactMap { $0 }
+        if present.isEmpty { return call.reply.set(0) }
+        if present.count == 1 { return replyMembers(&call, present[0]) }
+        let result = try call.database.makeDetachedSet()
+        do throws(CommandError) {
+            try fill(result, .union, sets)
+        } catch {
+            call.database.discard(result)
+            throw error
+        }
+        replyMembers(&call, result)
+        call.database.discard(result)
+    }
+
+    static func sunionstore(_ call: inout Call) throws(CommandError) {
+        try store(&call, .union)
+    }
+
+    static func sdiff(_ call: inout Call) throws(CommandError) {
+        let sets = try sets(call, 1, call.arguments.count)
+        let start = call.reply.deferLength()
+        var count = 0
+        try replyDifference(&call.reply, sets, &count)
+        call.reply.finishSet(start, count)
+    }
+
+    private static func replyDifference(
+        _ reply: inout ReplyWriter, _ sets: ContiguousArray<SetValue?>, _ count: inout Int
+    ) throws(CommandError) {
+        try subtract(sets) { (member) throws(CommandError) in
+            reply.bulk(member)
+            count += 1
+        }
+    }
+
+    static func sdiffstore(_ call: inout Call) throws(CommandError) {
+        try store(&call, .difference)
+    }
+
+    /// The result replaces whatever the destination holds, which may be one of the sources; an empty
+    /// result deletes it.
+    private static func store(
+        _ call: inout Call, _ operation: Operation
+    ) throws(CommandError) {
+        let sets = try sets(call, 2, call.arguments.count)
+        let key = call.key(1)
+        let result = try call.database.makeDetachedSet()
+        do throws(CommandError) {
+            try fill(result, operation, sets)
+        } catch {
+            call.database.discard(result)
+            throw error
+        }
+        let count = result.count
+        if count > 0 {
+            try call.database.store(result, at: key)
+            call.changed(key, operation.event)
+        } else {
+            call.database.discard(result)
+            if call.database.remove(key) { call.changed(key, .delete) }
+        }
+        call.reply.integer(count)
+    }
+}

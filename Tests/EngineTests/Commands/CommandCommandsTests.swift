@@ -1,0 +1,170 @@
+import Testing
+
+@testable import Engine
+
+@Suite struct CommandCommandsTests {
+    /// Rows that follow a version after 7.0, and in what.
+    private static let newer: [String: String] = [
+        "command|getkeys": "takes requests of one word since 7.2",
+        "command|getkeysandflags": "takes requests of one word since 7.2",
+        "client|setname": "has request policies since 7.2",
+        "config|resetstat": "has request policies since 7.2",
+        "config|rewrite": "has request policies since 7.2",
+        "msetnx": "is of one shard since 7.2",
+        "randomkey": "has a response policy since 7.2",
+        "scan": "has a response policy since 7.2",
+    ]
+
+    @Test func infoIsThatOfRedis7() {
+        let server = TestServer()
+        server.run("HELLO", "3")
+        var compared = 0
+        for line in PeerCommands.lines {
+            let name = String(line.prefix { $0 != " " })
+            guard case .array(let fields)? = server.run("COMMAND", "INFO", name).elements.first
+            else { continue }
+            compared += 1
+            let isSame = Self.line(fields) == String(line)
+            if Self.newer[name] == nil {
+                #expect(isSame, "\(Self.line(fields)) is not \(line)")
+            } else {
+                #expect(!isSame, "\(name) needs no exception")
+            }
+        }
+        #expect(compared > 20)
+    }
+
+    /// A COMMAND INFO entry in RESP3 as a line of `PeerCommands`.
+    private static func line(_ fields: [Reply]) -> String {
+        guard fields.count == 10 else { return "\(fields)" }
+        func list(_ reply: Reply, _ separator: String = ",") -> String {
+            let texts = reply.elements.map { $0.text ?? "?" }
+            return texts.isEmpty ? "-" : texts.joined(separator: separator)
+        }
+        let categories = fields[6].elements.map { ($0.text ?? "?").dropFirst() }
+        let specs = fields[8].elements.map(spec).joined(separator: ";")
+        let numbers = fields[3...5].map { "\($0.integer ?? 99)" }.joined(separator: " ")
+        return "\(fields[0].text ?? "?") \(fields[1].integer ?? 99) \(list(fields[2])) \(numbers)"
+            + " \(categories.joined(separator: ",")) \(list(fields[7])) \(specs.isEmpty ? "-" : specs)"
+    }
+
+    private static func spec(_ reply: Reply) -> String {
+        let fields = reply.elements
+        func field(_ name: String) -> Reply {
+            guard let index = fields.firstIndex(of: .bulk(name)) else { return .null }
+            return fields[index + 1]
+        }
+        func search(_ name: String) -> String {
+            let parts = field(name).elements
+            let values = parts[3].elements.enumerated().filter { $0.offset % 2 == 1 }
+                .map { $0.element.text ?? "\($0.element.integer ?? 99)" }
+            return (parts[1].text ?? "?") + (values.isEmpty ? "" : ":")
+                + values.joined(separator: ",")
+        }
+        let flags = field("flags").elements.map { $0.text ?? "?" }.joined(separator: ",")
+        return "\(flags)@\(search("begin_search"))/\(search("find_keys"))"
+    }
+
+    @Test func infoInRESP2IsFlat() {
+        let server = TestServer()
+        #expect(
+            server.run("COMMAND", "INFO", "get", "nope", "get|x", "client|nope").elements == [
+                .array([
+                    .bulk("get"), 2, ["readonly", "fast"], 1, 1, 1, ["@read", "@string", "@fast"],
+                    [],
+                    [
+                        .array([
+                            .bulk("flags"), ["RO", "access"], .bulk("begin_search"),
+                            [
+                                .bulk("type"), .bulk("index"), .bulk("spec"),
+                                .array([.bulk("index"), 1]),
+                            ],
+                            .bulk("find_keys"),
+                            [
+                                .bulk("type"), .bulk("range"), .bulk("spec"),
+                                .array([
+                                    .bulk("lastkey"), 0, .bulk("keystep"), 1, .bulk("limit"), 0,
+                                ]),
+                            ],
+                        ])
+                    ], [],
+                ]), nil, nil, nil,
+            ])
+    }
+
+    @Test func allCommandsAreDescribedAndCounted() {
+        let server = TestServer()
+        let all = server.run("COMMAND").elements
+        #expect(server.run("COMMAND", "COUNT") == .integer(Int64(all.count)))
+        #expect(server.run("COMMAND", "INFO").elements == all)
+        #expect(server.run("COMMAND", "DOCS").elements.count == all.count * 2)
+    }
+
+    @Test func listFilters() {
+        let server = TestServer()
+        let all = server.run("COMMAND", "LIST").elements
+        #expect(all.contains(.bulk("get")))
+        #expect(all.contains(.bulk("client|list")))
+        #expect(server.run("COMMAND", "LIST", "FILTERBY", "PATTERN", "GET") == .bulks("get"))
+        #expect(
+            server.run("COMMAND", "LIST", "filterby", "pattern", "c*|help").elements.contains(
+                .bulk("client|help")))
+        #expect(server.run("COMMAND", "LIST", "FILTERBY", "MODULE", "x") == [])
+        #expect(server.run("COMMAND", "LIST", "FILTERBY", "ACLCAT", "nope") == [])
+        let connection = server.run("COMMAND", "LIST", "FILTERBY", "ACLCAT", "CONNECTION").elements
+        #expect(connection.contains(.bulk("client|id")))
+        #expect(!connection.contains(.bulk("get")))
+        for words in [["x"], ["FILTERBY"], ["FILTERBY", "x", "y"], ["FILTERBY", "PATTERN"]] {
+            #expect(server.client.run(["COMMAND", "LIST"] + words) == .error("ERR syntax error"))
+        }
+    }
+
+    @Test func keysOfARequest() {
+        let server = TestServer()
+        #expect(server.run("COMMAND", "GETKEYS", "GET", "k") == .bulks("k"))
+        #expect(server.run("COMMAND", "GETKEYS", "MSET", "a", "1", "b", "2") == .bulks("a", "b"))
+        #expect(
+            server.run("COMMAND", "GETKEYSANDFLAGS", "MSET", "a", "1") == [
+                [.bulk("a"), ["OW", "update"]]
+            ])
+        #expect(
+            server.run("COMMAND", "GETKEYS", "NOPE", "k")
+                == .error("ERR Invalid command specified"))
+        #expect(
+            server.run("COMMAND", "GETKEYS", "CLIENT", "NOPE")
+                == .error("ERR Invalid command specified"))
+        #expect(
+            server.run("COMMAND", "GETKEYS", "CLIENT", "ID")
+                == .error("ERR The command has no key arguments"))
+        #expect(
+            server.run("COMMAND", "GETKEYS", "GET", "a", "b")
+                == .error("ERR Invalid number of arguments specified for command"))
+    }
+
+    @Test func docsTellWhatTheRowsSay() {
+        let server = TestServer()
+        server.run("HELLO", "3")
+        let docs = server.run("COMMAND", "DOCS", "quit", "nope").elements
+        #expect(docs.count == 2)
+        #expect(docs[0] == .bulk("quit"))
+        let quit = docs[1].elements
+        #expect(
+            quit[2...5] == [.bulk("since"), .bulk("1.0.0"), .bulk("group"), .bulk("connection")])
+        #expect(quit[6...7] == [.bulk("doc_flags"), .set(["deprecated"])])
+        #expect(quit[8...9] == [.bulk("deprecated_since"), .bulk("7.2.0")])
+        let client = server.run("COMMAND", "DOCS", "client").elements[1].elements
+        guard let index = client.firstIndex(of: .bulk("subcommands")) else {
+            Issue.record("no subcommands")
+            return
+        }
+        #expect(client[index + 1].elements.contains(.bulk("client|kill")))
+    }
+
+    @Test func aCommandTakenAwayIsNotListed() {
+        let server = TestServer("rename-command ECHO \"\"\nrename-command PING pong\n")
+        #expect(server.run("ECHO", "a").isError)
+        #expect(server.run("PONG") == "PONG")
+        #expect(server.run("COMMAND", "INFO", "echo") == [nil])
+        #expect(!server.run("COMMAND", "LIST").elements.contains(.bulk("echo")))
+    }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Glibc
+import Testing
+
+/// CONFIG against a server whose settings have something to act on.
+@Suite struct ConfigTests {
+    @Test func `a rewritten file survives a restart`() throws {
+        let server = try ServerProcess("# mine\nmaxmemory 1gb\nrequirepass \"\"")
+        chmod(server.configFile.path, 0o600)
+        let client = try server.connect()
+        #expect(
+            try client.run(
+                "CONFIG", "SET", "maxmemory", "200mb", "hz", "33", "maxmemory-policy",
+                "allkeys-lru") == "OK")
+        #expect(try client.run("CONFIG", "REWRITE") == "OK")
+        let text = try String(contentsOf: server.configFile, encoding: .utf8)
+        #expect(text.contains("# mine\nmaxmemory 200mb\n"))
+        var status = stat()
+        #expect(stat(server.configFile.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+
+        try server.stop()
+        try server.restart()
+        let again = try server.connect()
+        for (name, value) in [
+            ("maxmemory", "209715200"), ("hz", "33"), ("maxmemory-policy", "allkeys-lru"),
+        ] {
+            #expect(try again.run("CONFIG", "GET", name) == .list([.text(name), .text(value)]))
+        }
+    }
+
+    @Test func `another port takes over without dropping clients`() throws {
+        let server = try ServerProcess()
+        let client = try server.connect()
+        let other = try ServerProcess.freePort()
+        #expect(try client.run("CONFIG", "SET", "port", "\(other)") == "OK")
+        #expect(try client.run("PING") == "PONG")
+        #expect(try Client(port: other).run("PING") == "PONG")
+        #expect(throws: Trouble.self) { try Client(port: server.port) }
+        // The same port on other addresses.
+        #expect(try client.run("CONFIG", "SET", "bind", "127.0.0.1 -::1") == "OK")
+        #expect(try Client(port: other).run("PING") == "PONG")
+        #expect(try client.run("CONFIG", "SET", "port", "0") == "OK")
+        #expect(throws: Trouble.self) { try Client(port: other) }
+        #expect(try client.run("PING") == "PONG")
+    }
+
+    @Test func `a taken port changes nothing`() throws {
+        let (server, other) = (try ServerProcess(), try ServerProcess())
+        let client = try server.connect()
+        let failure = Answer.error(
+            "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this "
+                + "port. Check server logs.")
+        let former = try client.run("CONFIG", "GET", "hz")
+        #expect(try client.run("CONFIG", "SET", "hz", "77", "port", "\(other.port)") == failure)
+        #expect(try client.run("CONFIG", "GET", "hz") == former)
+        #expect(try server.connect().run("PING") == "PONG")
+        #expect(
+            try client.run("CONFIG", "SET", "bind", "192.0.2.254")
+                == .error(
+                    "ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to "
+                        + "specified addresses."))
+        #expect(try server.connect().run("PING") == "PONG")
+    }
+
+    @Test func `more clients than descriptors are refused`() throws {
+        let server = try ServerProcess("maxclients 100", wrapper: ["prlimit", "--nofile=200:200"])
+        let client = try server.connect()
+        #expect(
+            try client.run("CONFIG", "SET", "maxclients", "1000")
+                == .error(
+                    "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The "
+                        + "operating system is not able to handle the specified number of clients, "
+                        + "try with 168"))
+        #expect(try client.run("CONFIG", "GET", "maxclients") == ["maxclients", "100"])
+        #expect(try client.run("CONFIG", "SET", "maxclients", "150") == "OK")
+    }
+
+    @Test func `fewer descriptors than clients are told at the start`() throws {
+        let server = try ServerProcess("maxclients 1000", wrapper: ["prlimit", "--nofile=200:200"])
+        #expect(server.output.contains("maxclients has been reduced to 168"))
+        #expect(try server.connect().run("CONFIG", "GET", "maxclients") == ["maxclients", "168"])
+    }
+
+    @Test func `the folder can be changed where that is allowed`() throws {
+        let server = try ServerProcess("enable-protected-configs local\nlogfile log")
+        let folder = server.file("sub")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        let client = try server.connect()
+        #expect(try client.run("CONFIG", "SET", "dir", folder.path) == "OK")
+        let link = "/proc/\(server.process)/cwd"
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == folder.path)
+        #expect(try client.run("CONFIG", "SET", "loglevel", "verbose") == "OK")
+        _ = try server.connect()
+        try wait("the log stays where it was") { server.log.contains("Accepted 127.0.0.1") }
+    }
+
+    @Test func `the folder is protected otherwise`() throws {
+        let client = try ServerProcess()
+        #expect(
+            try client.connect().run("CONFIG", "SET", "dir", "/")
+                == .error(
+                    "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set "
+                        + "protected config"))
+    }
+
+    @Test func `the score of the process follows, and comes back`() throws {
+        let server = try ServerProcess()
+        let score = { () throws -> Int? in
+            let text = try String(
+                contentsOfFile: "/proc/\(server.process)/oom_score_adj", encoding: .utf8)
+            return Int(text.trimmingCharacters(in: .newlines))
+        }
+        let former = try #require(try score())
+        let client = try server.connect()
+        let wanted = min(1000, former + 10)
+        #expect(
+            try client.run(
+                "CONFIG", "SET", "oom-score-adj", "relative", "oom-score-adj-values", "10 20 30")
+                == "OK")
+        #expect(try score() == wanted)
+        #expect(try client.run("CONFIG", "SET", "oom-score-adj", "no") == "OK")
+        #expect(try score() == former)
+    }
+}
+
+extension Answer: ExpressibleByArrayLiteral {
+    init(arrayLiteral elements: Answer...) { self = .list(elements) }
+}

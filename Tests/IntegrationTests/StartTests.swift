@@ -1,0 +1,164 @@
+import Foundation
+import Glibc
+import Testing
+
+/// Starting, refusing to start, and ending.
+@Suite struct StartTests {
+    @Test func `serves, and ends on SIGTERM with status 0`() throws {
+        let server = try ServerProcess("pidfile FOLDER/pid\nunixsocket FOLDER/socket")
+        let pid = try String(contentsOf: server.file("pid"), encoding: .utf8)
+        #expect(pid == "\(server.process)\n")
+        #expect(try server.connect().run("PING") == "PONG")
+        let marks = ["Apus is starting", "Configuration loaded", "Server initialized"]
+        for mark in marks { #expect(server.output.contains(mark)) }
+
+        #expect(try server.stop() == .exited(0))
+        #expect(server.output.contains("Received SIGTERM scheduling shutdown..."))
+        #expect(server.output.contains("User requested shutdown..."))
+        #expect(server.output.contains("ready to exit, bye bye..."))
+        for name in ["pid", "socket"] {
+            #expect(!FileManager.default.fileExists(atPath: server.file(name).path))
+        }
+    }
+
+    @Test func `shows its process number before it is ready, as the upstream suite expects`() throws
+    {
+        let server = try ServerProcess("always-show-logo yes")
+        let logo = try #require(server.output.range(of: " PID: \(server.process)"))
+        let ready = try #require(server.output.range(of: "Server initialized"))
+        #expect(logo.upperBound < ready.lowerBound)
+        #expect(server.output.components(separatedBy: "Ready to accept").count == 2)
+    }
+
+    @Test func `sends the replies of the turn before it ends`() throws {
+        let server = try ServerProcess()
+        let client = try server.connect()
+        try client.send(Array("SET k v\r\nGET k\r\nSHUTDOWN\r\nSET k w\r\nGET k\r\n".utf8))
+        #expect(try client.read() == "OK")
+        #expect(try client.read() == "v")
+        #expect(throws: Client.Closed.self) { try client.read() }
+        #expect(try server.waitForEnd() == .exited(0))
+    }
+
+    @Test func `a second signal ends it at once`() throws {
+        let server = try ServerProcess()
+        // Stopped, it sees both signals in one turn.
+        server.kill(SIGSTOP)
+        server.kill(SIGTERM)
+        server.kill(SIGINT)
+        server.kill(SIGCONT)
+        #expect(try server.waitForEnd() == .exited(1))
+        #expect(server.output.contains("You insist... exiting now."))
+    }
+
+    @Test func `SIGHUP and SIGPIPE do not end it`() throws {
+        let server = try ServerProcess()
+        server.kill(SIGHUP)
+        server.kill(SIGPIPE)
+        #expect(try server.connect().run("PING") == "PONG")
+    }
+
+    @Test func `does not pretend to save`() throws {
+        let server = try ServerProcess("save 60 1\nshutdown-on-sigterm save")
+        server.kill(SIGTERM)
+        try wait("it refuses") { server.output.contains("Errors trying to shut down") }
+        let client = try server.connect()
+        #expect(
+            try client.run("SHUTDOWN", "SAVE")
+                == .error("ERR Errors trying to SHUTDOWN. Check logs."))
+        try client.send(["SHUTDOWN"])
+        #expect(try server.waitForEnd() == .exited(0))
+        #expect(server.output.contains("This version cannot save: the data set is lost on exit."))
+    }
+
+    @Test func `runs as a daemon`() throws {
+        let server = try ServerProcess(
+            "daemonize yes\npidfile FOLDER/pid\nlogfile FOLDER/log\nset-proc-title no")
+        let client = try server.connect()
+        #expect(try client.run("PING") == "PONG")
+        let status = try String(contentsOfFile: "/proc/\(server.process)/stat", encoding: .utf8)
+        let fields = status.split(separator: " ")
+        // Its own session and no terminal.
+        #expect(fields[5] == "\(server.process)")
+        #expect(fields[6] == "0")
+        #expect(getpgid(server.process) != getpgid(0))
+        try server.stop()
+        #expect(!FileManager.default.fileExists(atPath: server.file("pid").path))
+    }
+
+    @Test func `shows a title`() throws {
+        let server = try ServerProcess("proc-title-template \"apus {listen-addr} {port}\"")
+        let shown = {
+            try String(contentsOfFile: "/proc/\(server.process)/cmdline", encoding: .utf8)
+        }
+        #expect(try shown().hasPrefix("apus 127.0.0.1:\(server.port) \(server.port)\0"))
+        let client = try server.connect()
+        #expect(try client.run("CONFIG", "SET", "proc-title-template", "other {title}") == "OK")
+        #expect(try shown().hasPrefix("other "))
+    }
+
+    // MARK: - Refusing
+
+    @Test func `a taken port is named`() throws {
+        let first = try ServerProcess()
+        let second = try ServerProcess.run(
+            [ServerProcess.binary, "--port", "\(first.port)", "--bind", "127.0.0.1"])
+        #expect(second.ending == .exited(1))
+        #expect(
+            second.output.contains(
+                "Could not create server TCP listening socket 127.0.0.1:\(first.port): bind: "
+                    + "Address already in use"))
+        #expect(second.output.contains("Failed listening on port \(first.port) (tcp), aborting."))
+        #expect(try first.connect().run("PING") == "PONG")
+    }
+
+    @Test(arguments: [
+        (["--nonsense", "1"], "Bad directive or wrong number of arguments"),
+        (["--port", "66000"], "argument must be between 0 and 65535 inclusive"),
+        (["--logfile", "/nonexistent/log"], "Can't open the log file: No such file or directory"),
+        (["--dir", "/nonexistent"], "No such file or directory"),
+        (["--locale-collate", "xx_NOWHERE"], "Invalid locale name"),
+    ])
+    func `a bad configuration is fatal`(arguments: [String], reason: String) throws {
+        let finished = try ServerProcess.run([ServerProcess.binary] + arguments)
+        #expect(finished.ending == .exited(1))
+        #expect(finished.errors.contains("*** FATAL CONFIG FILE ERROR (Apus "))
+        #expect(finished.errors.contains(reason))
+    }
+
+    @Test func `a server that would listen nowhere does not start`() throws {
+        let finished = try ServerProcess.run([ServerProcess.binary, "--port", "0"])
+        #expect(finished.ending == .exited(1))
+        #expect(finished.output.contains("Configured to not listen anywhere, exiting."))
+    }
+
+    @Test func `checks a configuration without starting`() throws {
+        let folder = try ServerProcess.freshFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "a.conf")
+        try Data("port 7000\nmaxmemory 100mb\n".utf8).write(to: file)
+        let good = try ServerProcess.run([ServerProcess.binary, "--check-config", file.path])
+        #expect(good.ending == .exited(0))
+        try Data("port 7000\nmaxmemory plenty\n".utf8).write(to: file)
+        let bad = try ServerProcess.run([ServerProcess.binary, "--check-config", file.path])
+        #expect(bad.ending == .exited(1))
+        #expect(bad.errors.contains("at line 2"))
+    }
+
+    @Test func `tells about itself`() throws {
+        let version = try ServerProcess.run([ServerProcess.binary, "--version"])
+        #expect(version.output.hasPrefix("Apus server v="))
+        let help = try ServerProcess.run([ServerProcess.binary, "--help"])
+        #expect(help.output.hasPrefix("Usage: "))
+        let commands = try ServerProcess.run([ServerProcess.binary, "--list-commands"])
+        for name in ["CONFIG", "GET", "SHUTDOWN"] { #expect(commands.output.contains(name)) }
+        for finished in [version, help, commands] { #expect(finished.ending == .exited(0)) }
+    }
+
+    @Test func `reads its configuration from standard input`() throws {
+        let finished = try ServerProcess.run(
+            [ServerProcess.binary, "--check-config", "-"], input: "port plenty\n")
+        #expect(finished.ending == .exited(1))
+        #expect(finished.errors.contains("port plenty"))
+    }
+}
