@@ -20,6 +20,14 @@ struct ByteView {
         self.init(start: UnsafeRawPointer(literal.utf8Start), count: literal.utf8CodeUnitCount)
     }
 
+    init(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else {
+            self = .empty
+            return
+        }
+        self.init(start: start, count: bytes.count)
+    }
+
     /// No bytes, at an address that is valid for zero bytes.
     static var empty: ByteView { ByteView("") }
 

@@ -136,6 +136,15 @@ enum NumberText {
         return Int(apus_format_general(value, 17, characters, longestDouble))
     }
 
+    /// The text of a double with so many decimals; for cold paths.
+    static func fixed(_ value: Double, decimals: Int) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 344) { text in
+            guard let start = text.baseAddress else { return "" }
+            _ = apus_format_fixed(value, Int32(decimals), start, text.count)
+            return String(cString: start)
+        }
+    }
+
     private static func write(_ literal: StaticString, to target: UnsafeMutableRawPointer) -> Int {
         let bytes = ByteView(literal)
         bytes.copy(to: target)

@@ -129,7 +129,7 @@ extension DebugCommands {
         let idle = (call.keyspace.creationStamp &- entry.access) & 0xFF_FFFF
         let text =
             "Value at:0x\(String(address, radix: 16)) refcount:1"
-            + " encoding:\(entry.isString ? entry.stringEncodingName : "unknown") serializedlength:\(serializedLength(entry))"
+            + " encoding:\(GenericCommands.encodingName(of: entry)) serializedlength:\(serializedLength(entry))"
             + " lru:\(entry.access) lru_seconds_idle:\(idle)"
         text.withByteView { call.reply.simple($0) }
     }

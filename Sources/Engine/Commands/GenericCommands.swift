@@ -452,7 +452,7 @@ enum GenericCommands {
         call.reply.bulk(encodingName(of: entry))
     }
 
-    private static func encodingName(of entry: Entry) -> StaticString {
+    static func encodingName(of entry: Entry) -> StaticString {
         entry.isString ? entry.stringEncodingName : CollectionValue(of: entry).encodingName
     }
 

@@ -101,7 +101,9 @@ enum ListCommands {
 
     // MARK: - LPUSH, RPUSH, LPUSHX, RPUSHX key element [element ...]
 
-    /// Reply: the new length. O(1) an element.
+    /// Reply: the new length.
+    ///
+    /// O(1) an element.
     static func lpush(_ call: inout Call) throws(CommandError) {
         try push(&call, at: .front, onlyIfPresent: false)
     }
@@ -310,7 +312,9 @@ enum ListCommands {
 
     // MARK: - LRANGE key start stop
 
-    /// Reply: the elements. O(nodes / 2 + elements).
+    /// Reply: the elements.
+    ///
+    /// O(nodes / 2 + elements).
     static func lrange(_ call: inout Call) throws(CommandError) {
         guard let start = NumberText.integer(call.arguments[2]),
             let stop = NumberText.integer(call.arguments[3])
@@ -393,7 +397,9 @@ enum ListCommands {
         }
     }
 
-    /// Reply: an index or null; with COUNT an array of indexes. O(n).
+    /// Reply: an index or null; with COUNT an array of indexes.
+    ///
+    /// O(n).
     static func lpos(_ call: inout Call) throws(CommandError) {
         let search = try PositionSearch(call.arguments)
         guard let list = try call.database.readList(call.key(1)) else {
@@ -434,7 +440,9 @@ enum ListCommands {
 
     // MARK: - LINSERT key BEFORE | AFTER pivot element
 
-    /// Reply: the new length, 0 without a list, -1 without the pivot. O(n).
+    /// Reply: the new length, 0 without a list, -1 without the pivot.
+    ///
+    /// O(n).
     static func linsert(_ call: inout Call) throws(CommandError) {
         let isAfter = call.arguments[2].equalsIgnoringCase("AFTER")
         guard isAfter || call.arguments[2].equalsIgnoringCase("BEFORE") else { throw .syntax }
@@ -456,7 +464,9 @@ enum ListCommands {
 
     // MARK: - LREM key count element
 
-    /// Reply: how many were removed. O(n).
+    /// Reply: how many were removed.
+    ///
+    /// O(n).
     static func lrem(_ call: inout Call) throws(CommandError) {
         guard let count = NumberText.integer(call.arguments[2]) else { throw .notInteger }
         let key = call.key(1)

@@ -347,7 +347,9 @@ extension SetCommands {
         return sets
     }
 
-    /// Shows `body` the members that all sets have, until it answers false. O(least set × sets).
+    /// Shows `body` the members that all sets have, until it answers false.
+    ///
+    /// O(least set × sets).
     private static func intersect(
         _ sets: ContiguousArray<SetValue?>, _ body: (SetMember) throws(CommandError) -> Bool
     ) throws(CommandError) {
@@ -398,7 +400,9 @@ extension SetCommands {
         }
     }
 
-    /// Shows `body` the members of the first set that no other has. O(first set × sets).
+    /// Shows `body` the members of the first set that no other has.
+    ///
+    /// O(first set × sets).
     private static func subtract(
         _ sets: ContiguousArray<SetValue?>, _ body: (SetMember) throws(CommandError) -> Void
     ) throws(CommandError) {

@@ -17,10 +17,14 @@ enum StandardCommands {
             ShutdownCommands.table,
             ListCommands.table,
             BlockingListCommands.table,
+            BitmapCommands.table,
+            HyperLogLogCommands.table,
             SortedSetCommands.table,
             SortedSetRangeCommands.table,
             SortedSetAlgebraCommands.table,
             BlockingSortedSetCommands.table,
+            GeoCommands.table,
+            SortCommand.table,
         ].flatMap { $0 }
     }
 }

@@ -55,13 +55,7 @@ struct Call: ~Copyable {
     /// Replication, AOF, WATCH, notifications, tracking and the waking of blocked clients follow
     /// from it.
     @inline(__always)
-    func changed(_ key: Key, _ event: KeyEvent) {
-        keyspace.changed(key.bytes, event, in: database)
-    }
-
-    /// As `changed`, for as many changes as told.
-    @inline(__always)
-    func changed(_ key: Key, _ event: KeyEvent, by changes: Int) {
+    func changed(_ key: Key, _ event: KeyEvent, by changes: Int = 1) {
         keyspace.changed(key.bytes, event, in: database, by: changes)
     }
 

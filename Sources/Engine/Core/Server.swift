@@ -23,6 +23,9 @@ final class Server {
     var clock: ServerClock
     var random: SystemRandomNumberGenerator
 
+    /// Whether the data is freed with the server; a process that ends leaves that to the system.
+    private let freesDataAtEnd: Bool
+
     // What is going on.
     var gate: Gate = []
     let batch = RequestBatch()
@@ -56,9 +59,10 @@ final class Server {
 
     init(
         settings: Settings, commands: [Command], log: Log, clock: ServerClock = ServerClock(),
-        background: Background? = nil, arena: Arena? = nil
+        background: Background? = nil, arena: Arena? = nil, freesDataAtEnd: Bool = false
     ) {
         self.settings = settings
+        self.freesDataAtEnd = freesDataAtEnd
         self.log = log
         self.clock = clock
         self.background = background
@@ -84,6 +88,10 @@ final class Server {
             let text = String(byte, radix: 16)
             return byte < 16 ? "0" + text : text
         }.joined()
+    }
+
+    deinit {
+        if freesDataAtEnd { keyspace.destroy() }
     }
 
     /// Takes over what the clock says; once a turn, and after a command that took long.

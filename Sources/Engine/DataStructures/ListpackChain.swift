@@ -336,7 +336,9 @@ struct ListpackChain {
         text.count >= limits.plainBytes || size > limits.bytes
     }
 
-    /// Adds an element at the end told; O(1). `text` must not lie in the chain.
+    /// Adds an element at the end told; O(1).
+    ///
+    /// `text` must not lie in the chain.
     mutating func push(_ text: ByteView, at end: ListEnd, _ limits: ChainLimits) {
         let element = ListpackElement(text)
         let size = element.entryBytes
@@ -588,7 +590,9 @@ struct ListpackChain {
 
     // MARK: - Removing
 
-    /// Removes up to `removed` elements from element `index` on. O(nodes).
+    /// Removes up to `removed` elements from element `index` on.
+    ///
+    /// O(nodes).
     mutating func remove(from index: Int, count removed: Int, _ limits: ChainLimits) {
         var left = min(removed, count &- index)
         guard left > 0 else { return }
@@ -663,7 +667,9 @@ struct ListpackChain {
     }
 
     /// Removes up to `most` elements that equal `element`, counted from the end told; returns how
-    /// many there were. O(n).
+    /// many there were.
+    ///
+    /// O(n).
     mutating func remove(
         _ text: ByteView, atMost most: Int, from end: ListEnd, _ limits: ChainLimits
     ) -> Int {

@@ -209,7 +209,9 @@ struct PackedRecords {
         block = block.resized(to: old - removed, in: arena)
     }
 
-    /// Gives a record just found another value; `hasRoom` must hold. The record is dead then.
+    /// Gives a record just found another value; `hasRoom` must hold.
+    ///
+    /// The record is dead then.
     mutating func setValue(of record: Record, to value: ByteView) {
         let offset = record.offset + Self.bytes(of: record.name)
         let (before, after) = (Self.bytes(of: record.value), Self.bytes(of: value))

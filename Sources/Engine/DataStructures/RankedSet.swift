@@ -9,7 +9,7 @@ struct RankedSet {
     private struct State {
         let arena: Arena
         let hasher: SeededHash
-        let table: HashTable<ScoredMemberPolicy>
+        let table: HashTable<RankedMemberPolicy>
         let tree: BPlusTree
         /// Bytes of the members' blocks.
         var memberBytes = 0
@@ -22,7 +22,7 @@ struct RankedSet {
     static func create(arena: Arena, hasher: SeededHash) -> RankedSet {
         let block = arena.address(arena.allocateEssential(MemoryLayout<State>.size))
         let state = block.bindMemory(to: State.self, capacity: 1)
-        let context = ScoredMemberPolicy.Context(arena: arena, hasher: hasher)
+        let context = RankedMemberPolicy.Context(arena: arena, hasher: hasher)
         state.initialize(
             to: State(
                 arena: arena, hasher: hasher,
@@ -92,7 +92,7 @@ struct RankedSet {
     @inline(__always)
     private var arena: Arena { state.pointee.arena }
     @inline(__always)
-    private var table: HashTable<ScoredMemberPolicy> { state.pointee.table }
+    private var table: HashTable<RankedMemberPolicy> { state.pointee.table }
 
     /// The members in order.
     @inline(__always)
@@ -194,7 +194,7 @@ struct RankedSet {
 }
 
 /// What the hash table has to know of scored members.
-enum ScoredMemberPolicy: HashTablePolicy {
+enum RankedMemberPolicy: HashTablePolicy {
     struct Context {
         let arena: Arena
         let hasher: SeededHash

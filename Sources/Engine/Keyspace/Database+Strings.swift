@@ -80,6 +80,22 @@ extension Database {
         return entry
     }
 
+    /// Makes a raw string of `count` bytes, at least one, the value of `key`; `fill` writes all of
+    /// it and must not touch the keyspace.
+    func setString(
+        _ key: Key, count: Int, filledBy fill: (UnsafeMutableRawPointer) -> Void
+    ) throws(CommandError) {
+        guard let memory = apus_heap_try_allocate(count) else { throw .outOfMemory }
+        fill(memory)
+        if Self.fitsInline(key, count) {
+            defer { apus_heap_free(memory) }
+            let bytes = ByteView(start: UnsafeRawPointer(memory), count: count)
+            try setBytes(key, bytes, deadline: 0, encoding: .inlineRaw)
+        } else {
+            try setHeapBlock(key, memory, count: count, deadline: 0)
+        }
+    }
+
     /// Makes a copy of a string, from whichever database, the value of `key`.
     func copyString(_ source: Entry, to key: Key) throws(CommandError) -> Entry {
         let deadline = source.deadline ?? 0
@@ -137,6 +153,25 @@ extension Database {
             return try resized(spelled, key, to: newCount)
         }
         return try resized(entry, key, to: newCount)
+    }
+
+    /// Makes `bytes` the raw value of the string at `key`, which `entry` is, or of a new one where
+    /// it is nil.
+    ///
+    /// The deadline stays, and so does the block where it has the size.
+    func rewriteString(
+        _ entry: Entry?, _ key: Key, _ bytes: ByteView
+    ) throws(CommandError) -> Entry {
+        if let entry, entry.stringEncoding == .heap {
+            let room = apus_heap_size(entry.heapBlock)
+            if bytes.count <= room && bytes.count >= room / 2 {
+                bytes.copy(to: entry.heapBlock)
+                entry.storeHeapString(entry.heapBlock, count: bytes.count)
+                return entry
+            }
+        }
+        return try setBytes(
+            key, bytes, deadline: entry?.deadline ?? 0, encoding: .inlineRaw)
     }
 
     private func resized(

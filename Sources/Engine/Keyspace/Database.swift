@@ -550,9 +550,6 @@ struct Database {
         if !keyspace.interest.isEmpty {
             keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
         }
-        if !keyspace.interest.isEmpty {
-            keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
-        }
         return true
     }
 

@@ -28,6 +28,9 @@ struct KeyEvent: Equatable, Sendable {
         ByteView(left.name) == ByteView(right.name)
     }
 
+    /// A change that no notification tells; its name is empty.
+    static let silent = KeyEvent("", .string)
+
     static let set = KeyEvent("set", .string)
     static let delete = KeyEvent("del", .generic)
     static let expire = KeyEvent("expire", .generic)
@@ -45,6 +48,8 @@ struct KeyEvent: Equatable, Sendable {
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
     static let setRange = KeyEvent("setrange", .string)
+    static let addToHyperLogLog = KeyEvent("pfadd", .string)
+    static let setBit = KeyEvent("setbit", .string)
     static let incrementBy = KeyEvent("incrby", .string)
     static let setAdd = KeyEvent("sadd", .set)
     static let setRemove = KeyEvent("srem", .set)
@@ -101,6 +106,7 @@ struct Keyspace {
         let values: ValueContext
         var expiryPolicy = ExpiryPolicy.remove
         var earliestDeadline = Int64.max
+        var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
     }
 

@@ -140,6 +140,9 @@ struct ReplyWriter: ~Copyable {
         tail &+= text.count &+ 3
     }
 
+    /// `,text`: a double whose digits are written already; only in RESP3.
+    mutating func decimalLine(_ text: ByteView) { line(UInt8(ascii: ","), text) }
+
     // MARK: - Scalars
 
     /// Writes `+OK`.

@@ -55,7 +55,9 @@ struct CollectionValue {
     // MARK: - Looking ahead
 
     /// Asks for the memory that leads to the element of this hash; a type without such elements
-    /// does nothing. Two stages: `prefetchElement` is for when this has arrived.
+    /// does nothing.
+    ///
+    /// Two stages: `prefetchElement` is for when this has arrived.
     func prefetchGroup(hash: UInt64, in arena: Arena) {
         switch type {
         case .set: SetValue.prefetchGroup(encoding, payload, hash, in: arena)

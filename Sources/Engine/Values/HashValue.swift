@@ -220,7 +220,9 @@ struct HashValue {
         return wasDue
     }
 
-    /// Takes a field out; false if there is none. An empty hash is the caller's to delete.
+    /// Takes a field out; false if there is none.
+    ///
+    /// An empty hash is the caller's to delete.
     func remove(_ name: ByteView, hash: UInt64 = 0) -> Bool {
         guard isTable else {
             var packed = self.packed
@@ -320,7 +322,9 @@ struct HashValue {
     }
 
     /// `wanted` different fields, every choice with the same probability; all where there are no
-    /// more. O(n) if that is more than a third of the hash, else O(wanted).
+    /// more.
+    ///
+    /// O(n) if that is more than a third of the hash, else O(wanted).
     func randomPositions(_ wanted: Int) -> ContiguousArray<Position> {
         let count = self.count
         if wanted >= count { return positions() }

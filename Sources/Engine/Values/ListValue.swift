@@ -116,7 +116,9 @@ struct ListValue {
         entry.encoding = Encoding.chain
     }
 
-    /// Removes the element at one end of a list that is not empty. O(1).
+    /// Removes the element at one end of a list that is not empty.
+    ///
+    /// O(1).
     @inline(__always)
     func removeEnd(_ end: ListEnd) {
         guard isChain else { return removeShortEnd(end) }
@@ -202,7 +204,9 @@ struct ListValue {
         settle()
     }
 
-    /// Removes up to `most` elements that equal `text`, from the end told; returns how many. O(n).
+    /// Removes up to `most` elements that equal `text`, from the end told; returns how many.
+    ///
+    /// O(n).
     func remove(_ text: ByteView, atMost most: Int, from end: ListEnd) -> Int {
         // A chain does it in one pass; a listpack is short enough to become one for it.
         if !isChain {

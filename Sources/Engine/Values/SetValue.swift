@@ -257,7 +257,9 @@ struct SetValue {
         table.insert(block.handle, hash: context.hasher.hash(member))
     }
 
-    /// Takes `member` out; false if it is not there. An empty set is the caller's to delete.
+    /// Takes `member` out; false if it is not there.
+    ///
+    /// An empty set is the caller's to delete.
     @inline(__always)
     func remove(_ member: ByteView, hash: UInt64 = 0) -> Bool {
         guard encoding == .table else { return removeCompact(member) }
@@ -369,7 +371,9 @@ struct SetValue {
     }
 
     /// `wanted` different members, every choice with the same probability; all where there are no
-    /// more. O(n) if that is more than a third of the set, else O(wanted).
+    /// more.
+    ///
+    /// O(n) if that is more than a third of the set, else O(wanted).
     func randomPositions(_ wanted: Int) -> ContiguousArray<Position> {
         let count = self.count
         if wanted >= count { return positions() }

@@ -16,7 +16,7 @@ extension Entry {
     }
 
     /// Lends the bytes of a string value; those of an integer live only during the call.
-    func withString<Result, Failure: Error>(
+    func withString<Result: ~Copyable, Failure: Error>(
         _ body: (ByteView) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         switch stringEncoding {
@@ -51,6 +51,15 @@ extension Entry {
         precondition(
             offset >= 0 && offset &+ bytes.count <= heapString.count, "a write outside the value")
         memcpy(heapBlock + offset, bytes.start, bytes.count)
+    }
+
+    /// Lends the bytes of a string that is no integer, to be changed in place.
+    func withMutableString<Result>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {
+        precondition(stringEncoding != .integer, "an integer has no bytes to change")
+        let bytes = stringEncoding == .heap ? heapString : inlineString
+        return body(
+            UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(mutating: bytes.start), count: bytes.count))
     }
 
     /// As OBJECT ENCODING calls a string.

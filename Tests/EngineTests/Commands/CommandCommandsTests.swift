@@ -13,6 +13,13 @@ import Testing
         "msetnx": "is of one shard since 7.2",
         "randomkey": "has a response policy since 7.2",
         "scan": "has a response policy since 7.2",
+        "blmove": "may be called by scripts since 7.2",
+        "blpop": "may be called by scripts since 7.2",
+        "brpop": "may be called by scripts since 7.2",
+        "sinterstore": "is said to overwrite since 7.2",
+        "brpoplpush": "may be called by scripts since 7.2",
+        "zrank": "takes WITHSCORE since 7.2",
+        "zrevrank": "takes WITHSCORE since 7.2",
     ]
 
     @Test func infoIsThatOfRedis7() {

@@ -5,10 +5,10 @@ import Testing
 /// Every command of the table with missing, surplus and extreme arguments: a reply comes, it is well
 /// formed, and the server stands.
 @Suite struct ArgumentFuzzTests {
-    /// Commands that end the process on purpose, sleep, or make all others wait.
+    /// Commands that end the process on purpose, pause everyone, or take long.
     private static let deadly: Set<String> = [
         "shutdown", "debug|segfault", "debug|panic", "debug|assert", "debug|oom", "debug|sleep",
-        "debug|restart", "debug|crash-and-recover", "client|pause",
+        "debug|restart", "debug|crash-and-recover", "pfselftest", "client|pause",
     ]
 
     /// What clients send when they mean ill, or have a bug.

@@ -27,11 +27,9 @@ final class TestServer {
         server = Server(
             settings: settings, commands: StandardCommands.all, log: log,
             clock: ServerClock(manualWallMilliseconds: wallMilliseconds),
-            arena: Arena.create(rangeBytes: 1 << 30))
+            arena: Arena.create(rangeBytes: 1 << 30), freesDataAtEnd: true)
         client = TestClient(server)
     }
-
-    deinit { server.keyspace.destroy() }
 
     /// Runs one command and returns its reply.
     @discardableResult

@@ -143,12 +143,12 @@ struct SetValueTests {
 
     @Test func `a member of a large set takes its block and its place`() {
         let server = TestServer()
-        let before = server.server.keyspace.usedBytes
+        let before = server.server.keyspace.arena.allocatedBytes
         let count = 50_000
         for number in 0..<count {
             server.run("SADD", "set", "element:" + String(1_000_000_000_000 + number))
         }
-        let bytes = Double(server.server.keyspace.usedBytes - before) / Double(count)
+        let bytes = Double(server.server.keyspace.arena.allocatedBytes - before) / Double(count)
         #expect(bytes < 34, "\(bytes) bytes a member")
         #expect(server.run("MEMORY", "USAGE", "set").integer ?? 0 > Int64(count) * 30)
     }
