@@ -23,6 +23,10 @@ enum StandardCommands {
             SortedSetRangeCommands.table,
             SortedSetAlgebraCommands.table,
             GeoCommands.table,
+            StreamCommands.table,
+            StreamReadCommands.table,
+            StreamGroupCommands.table,
+            StreamInfoCommands.table,
             SortCommand.table,
         ].flatMap { $0 }
     }
