@@ -64,33 +64,46 @@ enum StreamClaimCommands {
     private struct Claim {
         let stream: StreamValue
         let group: StreamGroup
-        let consumer: StreamConsumer
         let key: Key
         let groupName: ByteView
+        private let consumerName: ByteView
+        private var found: StreamConsumer?
+
+        init(_ call: inout Call) throws(CommandError) {
+            key = call.key(1)
+            groupName = call.arguments[2]
+            consumerName = call.arguments[3]
+            guard let stream = try call.database.readStream(key),
+                let group = stream.group(groupName)
+            else { throw call.missingGroup(key.bytes, groupName) }
+            self.stream = stream
+            self.group = group
+        }
+
+        /// Who claims; made only when there is something for it.
+        mutating func consumer(_ call: inout Call) -> StreamConsumer {
+            if let found { return found }
+            let consumer = StreamGroupCommands.consumer(
+                consumerName, of: group, key, groupName, &call)
+            found = consumer
+            return consumer
+        }
     }
 
     /// Reply: the entries claimed, or their ids.
     static func xclaim(_ call: inout Call) throws(CommandError) {
-        let key = call.key(1)
-        guard let stream = try call.database.readStream(key),
-            let group = stream.group(call.arguments[2])
-        else { throw call.missingGroup(key.bytes, call.arguments[2]) }
+        var claim = try Claim(&call)
         let options = try ClaimOptions(&call)
         var movesLastID = false
-        if group.lastID < options.lastID {
-            group.lastID = options.lastID
+        if claim.group.lastID < options.lastID {
+            claim.group.lastID = options.lastID
             movesLastID = true
         }
-        let consumer = StreamGroupCommands.consumer(
-            call.arguments[3], of: group, key, call.arguments[2], &call)
-        let claim = Claim(
-            stream: stream, group: group, consumer: consumer, key: key,
-            groupName: call.arguments[2])
         let begin = call.reply.deferLength()
         var claimed = 0
         for index in 5..<options.idsEnd {
             let id = try StreamID.exactly(call.arguments[index])
-            switch xclaim(id, claim, options, &call) {
+            switch xclaim(id, &claim, options, &call) {
             case .nothing: continue
             case .dropped: movesLastID = false
             case .claimed:
@@ -102,7 +115,8 @@ enum StreamClaimCommands {
         if movesLastID {
             call.changedWholesale()
             if call.isPropagated {
-                StreamGroupCommands.propagateLastID(of: group, key, claim.groupName, call)
+                StreamGroupCommands.propagateLastID(
+                    of: claim.group, claim.key, claim.groupName, call)
             }
         }
         call.reply.finishArray(begin, claimed)
@@ -115,7 +129,7 @@ enum StreamClaimCommands {
     }
 
     private static func xclaim(
-        _ id: StreamID, _ claim: Claim, _ options: ClaimOptions, _ call: inout Call
+        _ id: StreamID, _ claim: inout Claim, _ options: ClaimOptions, _ call: inout Call
     ) -> Outcome {
         let pending = claim.group.pendingEntry(id)
         guard claim.stream.contains(id) else {
@@ -128,10 +142,10 @@ enum StreamClaimCommands {
             if options.minIdle > 0 && pending.idle(at: call.now) < options.minIdle {
                 return .nothing
             }
-            claim.group.give(pending, id, to: claim.consumer)
+            claim.group.give(pending, id, to: claim.consumer(&call))
             entry = pending
         } else if options.isForced {
-            entry = claim.group.deliver(id, to: claim.consumer, now: call.now)
+            entry = claim.group.deliver(id, to: claim.consumer(&call), now: call.now)
         } else {
             return .nothing
         }
@@ -141,19 +155,20 @@ enum StreamClaimCommands {
         } else if !options.repliesIDs {
             entry.deliveryCount &+= 1
         }
-        settle(entry, id, claim, &call)
+        settle(entry, id, &claim, &call)
         return .claimed
     }
 
     /// What follows from an entry having changed hands.
     private static func settle(
-        _ entry: PendingEntry, _ id: StreamID, _ claim: Claim, _ call: inout Call
+        _ entry: PendingEntry, _ id: StreamID, _ claim: inout Claim, _ call: inout Call
     ) {
-        claim.consumer.activeTime = call.now
+        let consumer = claim.consumer(&call)
+        consumer.activeTime = call.now
         call.changedWholesale()
         if call.isPropagated {
             StreamGroupCommands.propagate(
-                entry, id, claim.consumer, claim.group, claim.key, claim.groupName, call)
+                entry, id, consumer, claim.group, claim.key, claim.groupName, call)
         }
     }
 
@@ -214,15 +229,8 @@ enum StreamClaimCommands {
     /// Reply: where to go on (0-0: nowhere), the entries claimed, the ids of those deleted.
     static func xautoclaim(_ call: inout Call) throws(CommandError) {
         let sweep = try Sweep(call.arguments)
-        let key = call.key(1)
-        guard let stream = try call.database.readStream(key),
-            let group = stream.group(call.arguments[2])
-        else { throw call.missingGroup(key.bytes, call.arguments[2]) }
-        let consumer = StreamGroupCommands.consumer(
-            call.arguments[3], of: group, key, call.arguments[2], &call)
-        let claim = Claim(
-            stream: stream, group: group, consumer: consumer, key: key,
-            groupName: call.arguments[2])
+        var claim = try Claim(&call)
+        let group = claim.group
         var claimed: ContiguousArray<StreamID> = []
         var dropped: ContiguousArray<StreamID> = []
         var next: StreamID? = sweep.start
@@ -233,7 +241,7 @@ enum StreamClaimCommands {
             attempts -= 1
             let id = group.pending.id(at: position)
             next = id.next
-            switch take(group.pendingEntry(at: position), id, claim, sweep, &call) {
+            switch take(group.pendingEntry(at: position), id, &claim, sweep, &call) {
             case .nothing: continue
             case .dropped: dropped.append(id)
             case .claimed: claimed.append(id)
@@ -249,17 +257,18 @@ enum StreamClaimCommands {
     }
 
     private static func take(
-        _ entry: PendingEntry, _ id: StreamID, _ claim: Claim, _ sweep: Sweep, _ call: inout Call
+        _ entry: PendingEntry, _ id: StreamID, _ claim: inout Claim, _ sweep: Sweep,
+        _ call: inout Call
     ) -> Outcome {
         guard claim.stream.contains(id) else {
             drop(entry, id, claim, &call)
             return .dropped
         }
         if sweep.minIdle > 0 && entry.idle(at: call.now) < sweep.minIdle { return .nothing }
-        claim.group.give(entry, id, to: claim.consumer)
+        claim.group.give(entry, id, to: claim.consumer(&call))
         entry.deliveryTime = call.now
         if !sweep.repliesIDs { entry.deliveryCount &+= 1 }
-        settle(entry, id, claim, &call)
+        settle(entry, id, &claim, &call)
         return .claimed
     }
 }

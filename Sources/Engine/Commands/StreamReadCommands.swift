@@ -276,7 +276,7 @@ enum StreamReadCommands {
         guard let group = stream.group(call.arguments[request.group]) else { return false }
         var hasNew = false
         if case .new = start, let last = stream.lastEntryID() { hasNew = group.lastID < last }
-        if call.appearedKey != 0 && !hasNew { return false }
+        if case .new = start, !hasNew { return false }
         let consumer = StreamGroupCommands.consumer(
             call.arguments[request.group + 1], of: group, key, call.arguments[request.group],
             &call)
@@ -285,7 +285,6 @@ enum StreamReadCommands {
             open(&call, key, isAlone)
             replayPending(&call, request, stream, consumer, after: id)
         default:
-            guard hasNew else { return false }
             open(&call, key, isAlone)
             deliver(&call, request, stream, key, group, consumer)
             call.changedWholesale()

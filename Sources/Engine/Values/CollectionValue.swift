@@ -33,8 +33,8 @@ struct CollectionValue {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
         case .set: SetValue.blockCount(encoding, payload, in: arena)
-        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.blockCount(encoding, payload, in: arena)
+        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         case .stream: StreamValue.blockCount(payload, in: arena)
         case .string: preconditionFailure("a string is no collection")
         }
@@ -47,8 +47,8 @@ struct CollectionValue {
         switch type {
         case .list: return ListValue.free(encoding, payload, blocks: blocks, in: arena)
         case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
-        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         case .sortedSet: return SortedSetValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         case .stream: return StreamValue.free(payload, blocks: blocks, in: arena)
         case .string: preconditionFailure("a string is no collection")
         }
@@ -63,6 +63,7 @@ struct CollectionValue {
     func prefetchGroup(hash: UInt64, in arena: Arena) {
         switch type {
         case .set: SetValue.prefetchGroup(encoding, payload, hash, in: arena)
+        case .sortedSet: SortedSetValue.prefetchGroup(encoding, payload, hash, in: arena)
         case .hash: HashValue.prefetchGroup(encoding, payload, hash, in: arena)
         default: break
         }
@@ -71,6 +72,7 @@ struct CollectionValue {
     func prefetchElement(hash: UInt64, in arena: Arena) {
         switch type {
         case .set: SetValue.prefetchMember(encoding, payload, hash, in: arena)
+        case .sortedSet: SortedSetValue.prefetchMember(encoding, payload, hash)
         case .hash: HashValue.prefetchField(encoding, payload, hash, in: arena)
         default: break
         }
@@ -85,8 +87,8 @@ struct CollectionValue {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
         case .set: SetValue.memoryBytes(encoding, payload, in: arena)
-        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.memoryBytes(encoding, payload, in: arena)
+        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         case .stream: StreamValue.memoryBytes(payload, in: arena)
         case .string: preconditionFailure("a string is no collection")
         }
@@ -100,7 +102,7 @@ struct CollectionValue {
             switch type {
             case .list: ListValue.copy(encoding, payload, in: arena)
             case .set: try SetValue.copy(encoding, payload, in: arena)
-            case .sortedSet: SortedSetValue.copy(encoding, payload, in: arena)
+            case .sortedSet: try SortedSetValue.copy(encoding, payload, in: arena)
             case .hash: try HashValue.copy(encoding, payload, in: arena)
             case .stream: StreamValue.copy(payload, in: arena)
             case .string: preconditionFailure("a string is no collection")
@@ -113,8 +115,8 @@ struct CollectionValue {
         switch type {
         case .list: ListValue.encodingName
         case .set: SetValue.encodingName(encoding)
-        case .hash: HashValue.encodingName(encoding)
         case .sortedSet: SortedSetValue.encodingName(encoding)
+        case .hash: HashValue.encodingName(encoding)
         case .stream: StreamValue.encodingName
         case .string: type.name
         }
