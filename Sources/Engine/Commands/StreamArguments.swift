@@ -59,6 +59,8 @@ struct StreamTrimOptions {
     var thresholdArgument = 0
     /// The most entries to remove; 0: no limit.
     var limit = 0
+    /// LIMIT and its count.
+    var limitArguments = 0..<0
 
     private static let most: Int64 = 1_000_000
 
@@ -81,6 +83,7 @@ struct StreamTrimOptions {
                 try takeThreshold(&options, isLength: false)
             } else if options.remaining > 1 && options.take("LIMIT") {
                 givenLimit = try options.integer()
+                limitArguments = options.index - 2..<options.index
                 guard givenLimit ?? 0 >= 0 else {
                     throw .text("ERR The LIMIT argument must be >= 0.")
                 }

@@ -142,10 +142,12 @@ enum StreamClaimCommands {
             if options.minIdle > 0 && pending.idle(at: call.now) < options.minIdle {
                 return .nothing
             }
-            claim.group.give(pending, id, to: claim.consumer(&call))
+            let consumer = claim.consumer(&call)
+            claim.group.give(pending, id, to: consumer)
             entry = pending
         } else if options.isForced {
-            entry = claim.group.deliver(id, to: claim.consumer(&call), now: call.now)
+            let consumer = claim.consumer(&call)
+            entry = claim.group.deliver(id, to: consumer, now: call.now)
         } else {
             return .nothing
         }
@@ -265,7 +267,8 @@ enum StreamClaimCommands {
             return .dropped
         }
         if sweep.minIdle > 0 && entry.idle(at: call.now) < sweep.minIdle { return .nothing }
-        claim.group.give(entry, id, to: claim.consumer(&call))
+        let consumer = claim.consumer(&call)
+        claim.group.give(entry, id, to: consumer)
         entry.deliveryTime = call.now
         if !sweep.repliesIDs { entry.deliveryCount &+= 1 }
         settle(entry, id, &claim, &call)

@@ -125,10 +125,13 @@ enum StreamCommands {
         _ call: borrowing Call
     ) {
         var replacements = trimReplacements(of: stream, options)
-        if case .whole = options.newID {} else {
+        if case .whole = options.newID {
+        } else {
             replacements.append((options.idArgument, id.array))
         }
-        if !replacements.isEmpty { call.propagate(replacing: replacements) }
+        if !replacements.isEmpty {
+            call.propagate(replacing: replacements, dropping: options.limitArguments)
+        }
     }
 
     private static func trimReplacements(
@@ -216,7 +219,7 @@ enum StreamCommands {
             call.changed(key, .streamTrim, by: removed)
             let replacements = trimReplacements(of: stream, options)
             if call.isPropagated && !replacements.isEmpty {
-                call.propagate(replacing: replacements)
+                call.propagate(replacing: replacements, dropping: options.limitArguments)
             }
         }
         call.reply.integer(removed)

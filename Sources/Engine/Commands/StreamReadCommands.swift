@@ -169,7 +169,9 @@ enum StreamReadCommands {
             default: break
             }
         }
-        return .after(try StreamID.exactly(text))
+        let id = try StreamID.exactly(text)
+        // Nothing comes after the largest; for a group Redis takes it for `>`.
+        return request.isGroup && id == .largest ? .new : .after(id)
     }
 
     // MARK: - Reading

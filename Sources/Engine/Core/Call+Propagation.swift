@@ -12,11 +12,14 @@ extension Call {
     /// States that the call has the effect of this request.
     func propagate(_ arguments: [[UInt8]]) { keyspace.propagate(arguments, in: database) }
 
-    /// The request as it came, with some arguments in place of others.
+    /// The request as it came, with some arguments in place of others and without those of a range.
     @inline(never)
-    func propagate(replacing replacements: [(index: Int, argument: [UInt8])]) {
+    func propagate(
+        replacing replacements: [(index: Int, argument: [UInt8])], dropping dropped: Range<Int>
+    ) {
         var arguments = arguments.arrays
         for (index, argument) in replacements { arguments[index] = argument }
+        arguments.removeSubrange(dropped)
         propagate(arguments)
     }
 }

@@ -429,12 +429,4 @@ struct StreamNodeWalk {
         }
         self.place = ListpackFormat.next(place)
     }
-
-    /// Steps forward to the first entry whose id is not below `wanted`; false if there is none.
-    mutating func step(to wanted: StreamID) -> Bool {
-        while step() {
-            if !(id < wanted) { return true }
-        }
-        return false
-    }
 }

@@ -205,7 +205,11 @@ struct StreamValue {
         let master = nodes.id(at: position)
         var node = StreamNode(Block(word: nodes.value(at: position)), in: arena)
         var walk = node.walk(master: master)
-        guard walk.step(to: id), walk.id == id, !walk.isDeleted else { return false }
+        // An id may stand behind one like it that was deleted, after XSETID went back.
+        repeat {
+            guard walk.step() else { return false }
+        } while walk.isDeleted || walk.id < id
+        guard walk.id == id else { return false }
         state.pointee.length &-= 1
         if node.counts.live == 1 {
             nodes.remove(master)

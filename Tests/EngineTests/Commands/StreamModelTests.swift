@@ -120,7 +120,9 @@ private final class StreamTrial {
         let consumer = consumers[random.below(4)]
         let count = 1 + random.below(8)
         let new = model.entries.filter { model.readID < $0.id }.prefix(count)
-        let reply = run(["XREADGROUP", "GROUP", "g", consumer, "COUNT", "\(count)", "STREAMS", "s", ">"])
+        let reply = run([
+            "XREADGROUP", "GROUP", "g", consumer, "COUNT", "\(count)", "STREAMS", "s", ">",
+        ])
         if new.isEmpty {
             #expect(reply == .nullArray)
         } else {

@@ -34,7 +34,8 @@ struct StreamReadCommandsTests {
             server.run("XREAD", "STREAMS", "s", "none", "t", "3", "0", "0-1")
                 == [[.bulk("t"), [entry("9-0", "m", "x")]]])
         #expect(server.run("XREAD", "STREAMS", "s", "$") == .nullArray)
-        #expect(server.run("XREAD", "STREAMS", "s", "+") == [[.bulk("s"), [entry("3-0", "n", "3")]]])
+        #expect(
+            server.run("XREAD", "STREAMS", "s", "+") == [[.bulk("s"), [entry("3-0", "n", "3")]]])
         #expect(server.run("XREAD", "STREAMS", "none", "+") == .nullArray)
         server.run("HELLO", "3")
         #expect(
@@ -83,7 +84,8 @@ struct StreamReadCommandsTests {
         #expect(
             server.run("XREADGROUP", "GROUP", "x", "c", "STREAMS", "s", ">")
                 == .error(
-                    "NOGROUP No such key 's' or consumer group 'x' in XREADGROUP with GROUP option"))
+                    "NOGROUP No such key 's' or consumer group 'x' in XREADGROUP with GROUP option")
+        )
         server.run("SET", "k", "v")
         #expect(server.run("XREAD", "STREAMS", "s", "k", "0", "0").isError)
     }
@@ -284,7 +286,9 @@ struct StreamReadCommandsTests {
         run("XAUTOCLAIM", "s", "g", "e", "0", "-", "COUNT", "1", "JUSTID")
         run("XGROUP", "DELCONSUMER", "s", "g", "d")
         run("XTRIM", "s", "MAXLEN", "~", "100")
-        for request in [["XRANGE", "s", "-", "+"], ["XINFO", "GROUPS", "s"], ["XPENDING", "s", "g"]] {
+        for request in [
+            ["XRANGE", "s", "-", "+"], ["XINFO", "GROUPS", "s"], ["XPENDING", "s", "g"],
+        ] {
             #expect(replica.client.run(request) == server.client.run(request))
         }
         let full = ["XPENDING", "s", "g", "-", "+", "100"]
