@@ -24,6 +24,10 @@ enum StandardCommands {
             SortedSetAlgebraCommands.table,
             BlockingSortedSetCommands.table,
             GeoCommands.table,
+            StreamCommands.table,
+            StreamReadCommands.table,
+            StreamGroupCommands.table,
+            StreamInfoCommands.table,
             SortCommand.table,
         ].flatMap { $0 }
     }

@@ -43,7 +43,9 @@ struct KeyEvent: Equatable, Sendable {
     static let moveTo = KeyEvent("move_to", .generic)
     /// All keys of a database took another's place.
     static let swapped = KeyEvent("swapped", .unnamed)
-    /// A value that is no string took the place of another value.
+    /// A stream, which somebody may be reading for a group, is gone.
+    static let streamLost = KeyEvent("lost", .unnamed)
+    /// A value that is no string took the place of another value, or any that of a stream.
     static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
@@ -74,6 +76,13 @@ struct RecordedEvent {
     let key: [UInt8]
 }
 
+/// A request that, whenever it is repeated, has the effect a command has had: no time, no chance and
+/// nobody waiting decides about it.
+struct PropagatedRequest: Equatable {
+    let database: Int
+    let arguments: [[UInt8]]
+}
+
 /// Everything the databases share: arena, hash seed, time, counters, and who wants to know of changes.
 ///
 /// A trivial handle to state at a fixed address; created once for the life of the server.
@@ -101,6 +110,7 @@ struct Keyspace {
         var databases: UnsafeMutablePointer<Database>
         var databaseCount: Int
         var events: ContiguousArray<RecordedEvent>
+        var propagated: ContiguousArray<PropagatedRequest> = []
         var graveyard: Graveyard
         var limits: StringLimits
         let values: ValueContext
@@ -185,11 +195,14 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
+        noteWholesaleChange(of: first)
+        noteWholesaleChange(of: second)
+    }
+
+    /// All keys of a database became others, or are gone: for those who wait for one.
+    func noteWholesaleChange(of database: Int) {
         guard interest.contains(.blocked) else { return }
-        for index in [first, second] {
-            state.pointee.events.append(
-                RecordedEvent(event: .swapped, database: index, key: []))
-        }
+        state.pointee.events.append(RecordedEvent(event: .swapped, database: database, key: []))
     }
 
     // MARK: - Time
@@ -325,6 +338,19 @@ struct Keyspace {
     }
 
     var hasEvents: Bool { !state.pointee.events.isEmpty }
+
+    /// States the form in which a command's effect reaches replicas and the AOF.
+    func propagate(_ arguments: [[UInt8]], in database: Database) {
+        state.pointee.propagated.append(
+            PropagatedRequest(database: database.index, arguments: arguments))
+    }
+
+    /// The forms stated since the last call, oldest first.
+    func takePropagated() -> ContiguousArray<PropagatedRequest> {
+        let propagated = state.pointee.propagated
+        state.pointee.propagated = []
+        return propagated
+    }
 
     // MARK: - Memory
 
