@@ -28,6 +28,11 @@ final class TestServer {
             settings: settings, commands: StandardCommands.all, log: log,
             clock: ServerClock(manualWallMilliseconds: wallMilliseconds),
             arena: Arena.create(rangeBytes: 1 << 30), freesDataAtEnd: true)
+        do throws(UserLoadFailure) {
+            try server.loadUsers()
+        } catch {
+            preconditionFailure("a test's users are wrong: \(error.reason)")
+        }
         client = TestClient(server)
     }
 
