@@ -47,7 +47,9 @@ struct AccessCatalog {
 
 /// A set of commands, by number: one bit each, in place.
 struct CommandSet {
-    /// As many as the peers have room for. The last bit stands for commands yet to come.
+    /// As many as the peers have room for.
+    ///
+    /// The last bit stands for commands yet to come.
     static let capacity = 1024
     static let future = capacity - 1
 

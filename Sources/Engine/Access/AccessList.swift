@@ -74,15 +74,23 @@ final class AccessList {
 
     // MARK: - Text
 
-    /// Each user's name and rules, in one line without the word `user`.
+    /// A line for each user, as the users' file holds them.
     var lines: [[UInt8]] {
-        users.map { $0.name + [UInt8(ascii: " ")] + $0.rules.text(catalog) }
+        users.map { Array("user ".utf8) + $0.name + [UInt8(ascii: " ")] + $0.rules.text(catalog) }
+    }
+
+    /// A line for each user, as the configuration holds them behind the word `user`.
+    var configurationLines: [[UInt8]] {
+        users.map { user in
+            AccessSelector.line(
+                ([user.name] + user.rules.words(catalog)).map { word in
+                    AccessRules.hasQuote(word) || word.isEmpty ? QuotedWords.quoted(word) : word
+                })
+        }
     }
 
     /// What the users' file holds.
-    var fileText: [UInt8] {
-        lines.flatMap { Array("user ".utf8) + $0 + [UInt8(ascii: "\n")] }
-    }
+    var fileText: [UInt8] { lines.flatMap { $0 + [UInt8(ascii: "\n")] } }
 
     func makeReader() -> AccessRuleReader {
         AccessRuleReader(catalog, opensChannels: opensChannels)

@@ -1,4 +1,7 @@
 /// Rules as text: what ACL LIST shows, and what the users' file and the configuration hold.
+///
+/// The text makes an equal user when it is read again, whatever patterns hold: what could be taken
+/// for a quote or for the end of a selector stands in quotes there.
 extension AccessRules {
     /// `on`, `off`, `nopass` and the like, as ACL GETUSER lists them.
     var flags: [String] {
@@ -12,23 +15,42 @@ extension AccessRules {
         return flags
     }
 
-    /// One line of rules from which an equal user can be made.
-    func text(_ catalog: AccessCatalog) -> [UInt8] {
+    /// The rules from which an equal user can be made; a selector is one word with its parentheses.
+    func words(_ catalog: AccessCatalog) -> [[UInt8]] {
         var words = flags.map { Array($0.utf8) }
         words += passwords.map { [UInt8(ascii: "#")] + $0.digits }
-        words.append(selectors[0].text(catalog))
-        words += selectors.dropFirst().map {
-            [UInt8(ascii: "(")] + $0.text(catalog) + [UInt8(ascii: ")")]
+        words += selectors[0].words(catalog)
+        words += selectors.dropFirst().map { selector in
+            let inner = selector.words(catalog).map(Self.safeInside)
+            return [UInt8(ascii: "(")] + AccessSelector.line(inner) + [UInt8(ascii: ")")]
         }
-        return Array(words.joined(separator: [UInt8(ascii: " ")]))
+        return words
+    }
+
+    /// Those rules in one line.
+    func text(_ catalog: AccessCatalog) -> [UInt8] { AccessSelector.line(words(catalog)) }
+
+    /// A word as it has to stand inside of parentheses.
+    private static func safeInside(_ word: [UInt8]) -> [UInt8] {
+        hasQuote(word) || word.last == UInt8(ascii: ")") ? QuotedWords.quoted(word) : word
+    }
+
+    /// Whether a line of configuration cannot hold the word as it is.
+    static func hasQuote(_ word: [UInt8]) -> Bool {
+        word.contains(UInt8(ascii: "\"")) || word.contains(UInt8(ascii: "'"))
     }
 }
 
 extension AccessSelector {
+    /// Words with a blank between them.
+    static func line(_ words: [[UInt8]]) -> [UInt8] {
+        Array(words.joined(separator: [UInt8(ascii: " ")]))
+    }
+
     /// The patterns of keys, each with its `~` or `%R~`; `~*` for all.
-    var keysText: [UInt8] {
-        if allowsAllKeys { return Array("~*".utf8) }
-        let words = keyPatterns.map { pattern in
+    var keyRules: [[UInt8]] {
+        if allowsAllKeys { return [Array("~*".utf8)] }
+        return keyPatterns.map { pattern in
             let mark =
                 switch pattern.access {
                 case .read: "%R~"
@@ -37,22 +59,16 @@ extension AccessSelector {
                 }
             return Array(mark.utf8) + pattern.pattern
         }
-        return Array(words.joined(separator: [UInt8(ascii: " ")]))
     }
 
     /// The patterns of channels, each with its `&`; `&*` for all.
-    var channelsText: [UInt8] {
-        if allowsAllChannels { return Array("&*".utf8) }
-        let words = channelPatterns.map { [UInt8(ascii: "&")] + $0 }
-        return Array(words.joined(separator: [UInt8(ascii: " ")]))
+    var channelRules: [[UInt8]] {
+        if allowsAllChannels { return [Array("&*".utf8)] }
+        return channelPatterns.map { [UInt8(ascii: "&")] + $0 }
     }
 
-    fileprivate func text(_ catalog: AccessCatalog) -> [UInt8] {
-        var words: [[UInt8]] = []
-        if allowsAllKeys || !keyPatterns.isEmpty { words.append(keysText) }
-        if !allowsAllChannels { words.append(Array("resetchannels".utf8)) }
-        if allowsAllChannels || !channelPatterns.isEmpty { words.append(channelsText) }
-        words.append(commandRules(catalog))
-        return Array(words.joined(separator: [UInt8(ascii: " ")]))
+    fileprivate func words(_ catalog: AccessCatalog) -> [[UInt8]] {
+        let reset = allowsAllChannels ? [] : [Array("resetchannels".utf8)]
+        return keyRules + reset + channelRules + commandRules(catalog)
     }
 }

@@ -34,7 +34,7 @@ extension AccessSelector {
     ///
     /// As Redis 7.0 tells them: `+@all` or `-@all`, the categories that describe most of the rest,
     /// each chosen for the fewest commands it gets wrong, then single commands.
-    func commandRules(_ catalog: AccessCatalog) -> [UInt8] {
+    func commandRules(_ catalog: AccessCatalog) -> [[UInt8]] {
         let adds = !commands.contains(CommandSet.future)
         var told = AccessSelector(allowsAllChannels: false)
         if !adds { told.allowAllCommands() }
@@ -48,7 +48,7 @@ extension AccessSelector {
             rules.append(Array(((adds ? "+@" : "-@") + catalog.categoryNames[best]).utf8))
         }
         for number in catalog.topLevel { tell(number, &told, &rules, catalog) }
-        return Array(rules.joined(separator: [UInt8(ascii: " ")]))
+        return rules
     }
 
     /// The category that says most about the commands left, if it says more right than wrong.

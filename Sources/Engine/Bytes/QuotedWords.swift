@@ -102,4 +102,25 @@ enum QuotedWords {
     private static func isSpace(_ byte: UInt8) -> Bool {
         byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)
     }
+
+    /// `bytes` in double quotes, such that `split` gives them back.
+    static func quoted(_ bytes: [UInt8]) -> [UInt8] {
+        var result = [UInt8(ascii: "\"")]
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: "\\"), UInt8(ascii: "\""): result += [UInt8(ascii: "\\"), byte]
+            case 0x0A: result += Array(#"\n"#.utf8)
+            case 0x0D: result += Array(#"\r"#.utf8)
+            case 0x09: result += Array(#"\t"#.utf8)
+            case 0x07: result += Array(#"\a"#.utf8)
+            case 0x08: result += Array(#"\b"#.utf8)
+            case 0x20...0x7E: result.append(byte)
+            default:
+                let digits = Array("0123456789abcdef".utf8)
+                result += Array(#"\x"#.utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        result.append(UInt8(ascii: "\""))
+        return result
+    }
 }

@@ -10,9 +10,6 @@ enum AccessCommands {
 
     private static let openFlags: CommandFlags = [.noScript, .loading, .stale]
     private static let adminFlags: CommandFlags = [.admin, .noScript, .loading, .stale]
-    private static let everyNode = [
-        "request_policy:all_nodes", "response_policy:all_succeeded",
-    ]
 
     private static var queries: [Command] {
         [
@@ -53,17 +50,17 @@ enum AccessCommands {
             Command(
                 "DELUSER", .atLeast(3), adminFlags, group: .server, since: "6.0.0",
                 "Removes users and closes their connections.",
-                syntax: "username [username ...]", tips: everyNode, deleteUser),
+                syntax: "username [username ...]", deleteUser),
             Command(
                 "LOAD", .exactly(2), adminFlags, group: .server, since: "6.0.0",
                 "Reads the users' file again, all of it or nothing.", load),
             Command(
                 "SAVE", .exactly(2), adminFlags, group: .server, since: "6.0.0",
-                "Writes the users into their file.", tips: everyNode, save),
+                "Writes the users into their file.", save),
             Command(
                 "SETUSER", .atLeast(3), adminFlags, group: .server, since: "6.0.0",
                 "Creates or changes a user, by all rules or none.",
-                syntax: "username [rule [rule ...]]", tips: everyNode, setUser),
+                syntax: "username [rule [rule ...]]", setUser),
         ]
     }
 
@@ -151,11 +148,11 @@ enum AccessCommands {
         _ selector: AccessSelector, _ catalog: AccessCatalog, _ reply: inout ReplyWriter
     ) {
         reply.bulk("commands")
-        selector.commandRules(catalog).withByteView { reply.bulk($0) }
+        AccessSelector.line(selector.commandRules(catalog)).withByteView { reply.bulk($0) }
         reply.bulk("keys")
-        selector.keysText.withByteView { reply.bulk($0) }
+        AccessSelector.line(selector.keyRules).withByteView { reply.bulk($0) }
         reply.bulk("channels")
-        selector.channelsText.withByteView { reply.bulk($0) }
+        AccessSelector.line(selector.channelRules).withByteView { reply.bulk($0) }
     }
 
     // MARK: - ACL LIST, ACL USERS, ACL WHOAMI
@@ -163,9 +160,7 @@ enum AccessCommands {
     static func list(_ call: inout Call) throws(CommandError) {
         let lines = call.server.access.lines
         call.reply.array(lines.count)
-        for line in lines {
-            (Array("user ".utf8) + line).withByteView { call.reply.bulk($0) }
-        }
+        for line in lines { line.withByteView { call.reply.bulk($0) } }
     }
 
     static func users(_ call: inout Call) throws(CommandError) {

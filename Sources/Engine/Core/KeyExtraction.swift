@@ -62,16 +62,16 @@ enum KeyExtraction {
     ///
     /// Allocates nothing where specifications tell all.
     ///
-    /// - Returns: false, and `found` is empty, when the arguments do not fit the command.
+    /// - Returns: false when the arguments do not fit the command; `found` then holds those keys that
+    ///   can be told all the same.
     static func find(
         _ plan: Plan, _ arguments: Arguments, into found: inout [KeyPosition]
     ) -> Bool {
         found.removeAll(keepingCapacity: true)
-        if plan.trustsSpecs || plan.finder == nil {
-            if fromSpecs(plan.specs, arguments, into: &found) { return true }
-            found.removeAll(keepingCapacity: true)
-        }
+        let isComplete = fromSpecs(plan.specs, arguments, into: &found)
+        if isComplete && (plan.trustsSpecs || plan.finder == nil) { return true }
         guard let finder = plan.finder, let keys = finder(arguments) else { return false }
+        found.removeAll(keepingCapacity: true)
         found.append(contentsOf: keys)
         return true
     }
@@ -85,12 +85,18 @@ enum KeyExtraction {
         var isComplete = true
         for spec in specs {
             guard let begin = start(of: spec, arguments) else { continue }
-            guard begin > 0, let range = positions(of: spec, begin, arguments) else { return false }
+            if spec.flags.contains(.incomplete) { isComplete = false }
+            guard begin > 0, let range = positions(of: spec, begin, arguments) else {
+                isComplete = false
+                continue
+            }
             for index in range {
-                guard index < arguments.count else { return false }
+                guard index < arguments.count else {
+                    isComplete = false
+                    break
+                }
                 result.append(KeyPosition(index: index, access: spec.access, flags: spec.flags))
             }
-            if spec.flags.contains(.incomplete) { isComplete = false }
         }
         return isComplete
     }

@@ -36,9 +36,9 @@ extension Server {
     private func findKeys(_ number: Int32, _ arguments: Arguments, for user: AccessUser) {
         access.keys.removeAll(keepingCapacity: true)
         guard user.checksKeys, commands.keyPlans[Int(number)].hasKeys else { return }
-        // A request whose keys cannot be found is refused by its handler.
-        guard KeyExtraction.find(commands.keyPlans[Int(number)], arguments, into: &foundKeys)
-        else { return }
+        // Of a request that does not fit its command, what is found is checked: PFMERGE with a
+        // destination alone runs, though its sources cannot be found.
+        _ = KeyExtraction.find(commands.keyPlans[Int(number)], arguments, into: &foundKeys)
         for key in foundKeys {
             access.keys.append(KeyUse(index: key.index, access: key.flags.neededAccess))
         }
@@ -254,8 +254,10 @@ extension Server {
         return problems
     }
 
-    /// ACL SAVE: through a temporary file that is synced and renamed, so that a crash leaves the old
-    /// file or the new one. Waits for the disk.
+    /// ACL SAVE: through a temporary file that is synced and renamed, so that a crash leaves the
+    /// old file or the new one.
+    ///
+    /// Waits for the disk.
     ///
     /// - Returns: false if it failed, for the reason in the log.
     func saveUsers() -> Bool {

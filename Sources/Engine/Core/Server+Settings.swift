@@ -94,7 +94,7 @@ extension Server {
                 File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
             let new = ConfigRewrite.text(
                 of: settings, replacing: old,
-                userLines: settings.aclFile.isEmpty ? access.lines : [],
+                userLines: settings.aclFile.isEmpty ? access.configurationLines : [],
                 writesDefaults: writesDefaults)
             // A file that only its owner may read holds passwords: it stays that way.
             let permissions = File.permissions(path) ?? 0o644

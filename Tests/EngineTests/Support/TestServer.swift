@@ -82,6 +82,7 @@ final class TestClient {
     @discardableResult
     func run(_ arguments: String...) -> Reply { run(arguments) }
 
+    @discardableResult
     func run(_ arguments: [String]) -> Reply { run(bytes: arguments.map { Array($0.utf8) }) }
 
     /// The reply; `.null` stands for a command that replied nothing at all.
