@@ -122,8 +122,8 @@ import Testing
             try:
                 redis.Redis(port=\(server.port), username='alice', password='no').ping()
                 assert False
-            except redis.exceptions.AuthenticationError:
-                pass
+            except redis.ResponseError as error:
+                assert 'WRONGPASS' in str(error)
             log = root.acl_log()
             assert log[0]['reason'] == 'auth' and log[0]['username'] == 'alice', log
             assert len(root.acl_genpass()) == 64

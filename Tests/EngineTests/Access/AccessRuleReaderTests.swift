@@ -53,7 +53,7 @@ import Testing
         #expect(try text("+@read", "-mget") == "off resetchannels -@all +@read -mget")
         #expect(try text("+@all", "-@write") == "off resetchannels +@all -@write")
         #expect(try text("+@all", "-set") == "off resetchannels +@all -set")
-        #expect(try text("+CONFIG", "-config|SET") == "off resetchannels -@all +config -config|set")
+        #expect(try text("+CONFIG", "-config|SET") == "off resetchannels -@all +@admin -config|set")
         #expect(try text("+config", "-config") == "off resetchannels -@all")
         #expect(try text("allcommands") == "off resetchannels +@all")
         #expect(try text("+@all", "nocommands") == "off resetchannels -@all")

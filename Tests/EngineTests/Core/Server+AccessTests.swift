@@ -154,6 +154,6 @@ import Testing
         }
         #expect(denial(ChannelUse(isOnlyOne: true, arePatterns: false)) == nil)
         #expect(denial(ChannelUse(isOnlyOne: false, arePatterns: false)) == .channel(2))
-        #expect(denial(ChannelUse(isOnlyOne: false, arePatterns: true)) == .channel(2))
+        #expect(denial(ChannelUse(isOnlyOne: false, arePatterns: true)) == .channel(1))
     }
 }

@@ -5,6 +5,7 @@ struct RequestMaker {
     /// Names for keys, handed out in turn.
     var keyName: (Int) -> String
     private var keys = 0
+    private var keysBeforeCount = 0
     private var random: SeededRandom
 
     init(seed: UInt64, keyName: @escaping (Int) -> String) {
@@ -15,10 +16,11 @@ struct RequestMaker {
     /// A request of the command in `row`, with or without each option.
     mutating func request(of row: CommandTable.Row) -> [String] {
         keys = 0
+        keysBeforeCount = 0
         var words = row.fullName.split(separator: "|").map { $0.uppercased() }
         for argument in CommandArgument.all(of: row.command) { append(argument, to: &words) }
         // A count of keys is known once they stand there.
-        return words.map { $0 == Self.keyCount ? "\(max(1, keys))" : $0 }
+        return words.map { $0 == Self.keyCount ? "\(max(1, keys - keysBeforeCount))" : $0 }
     }
 
     private static let keyCount = "<numkeys>"
@@ -45,7 +47,10 @@ struct RequestMaker {
         case .key:
             words.append(keyName(keys))
             keys += 1
-        case .integer: words.append(argument.name == "numkeys" ? Self.keyCount : "1")
+        case .integer where argument.name == "numkeys":
+            keysBeforeCount = keys
+            words.append(Self.keyCount)
+        case .integer: words.append("1")
         case .double: words.append("1")
         case .unixTime: words.append("99999999999")
         case .pattern, .string: words.append(value(argument.name))
