@@ -40,7 +40,7 @@ enum ConnectionCommands {
 
     static func auth(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count <= 3 else { throw .syntax }
-        if call.arguments.count == 2 && !call.server.requiresAuthentication {
+        if call.arguments.count == 2 && call.server.access.defaultUser.rules.needsNoPassword {
             throw .text(
                 """
                 ERR AUTH <password> called without any password configured for the default user. \
@@ -49,7 +49,7 @@ enum ConnectionCommands {
         }
         let password = call.arguments[call.arguments.count - 1]
         let user = call.arguments.count == 3 ? call.arguments[1] : ByteView("default")
-        guard call.server.authenticate(call.connection, user: user, password: password) else {
+        guard call.server.authenticate(call, as: user, password: password) else {
             throw wrongPassword
         }
         call.reply.ok()
@@ -84,8 +84,8 @@ enum ConnectionCommands {
             throw .text(
                 """
                 NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-                HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
-                select the RESP protocol version at the same time
+                HELLO AUTH <user> <pass> option can be used to authenticate the client and select \
+                the RESP protocol version at the same time
                 """)
         }
         if let name { call.connection.session.name = name }
@@ -109,7 +109,7 @@ enum ConnectionCommands {
             }
         }
         if let (user, password) = credentials,
-            !call.server.authenticate(call.connection, user: user, password: password)
+            !call.server.authenticate(call, as: user, password: password)
         {
             throw wrongPassword
         }

@@ -9,6 +9,7 @@ enum StandardCommands {
             ScanCommands.table,
             ConnectionCommands.table,
             ClientCommands.table,
+            AccessCommands.table,
             CommandCommands.table,
             ConfigCommands.table,
             ServerCommands.table,

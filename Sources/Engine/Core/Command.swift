@@ -121,6 +121,10 @@ struct CommandFlags: OptionSet, Sendable {
     static let movableKeys = CommandFlags(rawValue: 1 << 18)
     static let allowBusy = CommandFlags(rawValue: 1 << 19)
     // Not printed.
+    /// Channels among the arguments, for access control: the first, all, or all as patterns.
+    static let firstIsChannel = CommandFlags(rawValue: 1 << 21)
+    static let allAreChannels = CommandFlags(rawValue: 1 << 22)
+    static let allAreChannelPatterns = CommandFlags(rawValue: 1 << 23)
     static let mayReplicate = CommandFlags(rawValue: 1 << 24)
     static let protected = CommandFlags(rawValue: 1 << 25)
     static let touchesArbitraryKeys = CommandFlags(rawValue: 1 << 26)

@@ -15,7 +15,7 @@ extension Server {
             + " idle=\(idleSeconds(of: connection)) flags=\(flags(of: connection))"
             + " db=\(session.database) sub=0 psub=0 ssub=0 multi=-1"
             + describeBuffers(of: connection, argumentBytes)
-            + " events=\(events(of: connection)) cmd=\(command) user=\(session.user) redir=-1"
+            + " events=\(events(of: connection)) cmd=\(command) user=\(session.user?.shownName ?? "(superuser)") redir=-1"
             + " resp=\(session.protocolVersion) lib-name=\(session.libraryName)"
             + " lib-ver=\(session.libraryVersion) io-thread=0"
             + " tot-net-in=\(connection.inputBytes) tot-net-out=\(connection.outputBytes)"

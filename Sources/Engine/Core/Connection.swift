@@ -23,6 +23,8 @@ final class Connection {
         static let closing = Gate(rawValue: 1 << 8)
         static let blocked = Gate(rawValue: 1 << 9)
         static let paused = Gate(rawValue: 1 << 10)
+        /// The user may not do everything: each request is checked.
+        static let restricted = Gate(rawValue: 1 << 12)
         static let halted: Gate = [.closing, .blocked, .paused]
     }
 

@@ -174,8 +174,7 @@ extension Server {
         let flags = commands.index.flags(number)
         if gate.contains(.stopping) { return false }
         let before = call.reply.count
-        if let refusal = refusal(call, number, flags) {
-            call.reply.error(refusal)
+        if writesRefusal(&call, number, flags) {
             statistics.countRejected(number)
             finishRefusal(&call, before)
             return false
@@ -189,14 +188,24 @@ extension Server {
         return false
     }
 
-    /// Why the command may not run now, in Redis's order.
-    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags)
-        -> StaticString?
-    {
-        let connection = call.connection
-        if mustAuthenticate(connection) && !flags.contains(.noAuth) {
-            return "NOAUTH Authentication required."
+    /// Whether the command may not run now; replies why, in Redis's order.
+    private func writesRefusal(
+        _ call: inout Call, _ number: Int32, _ flags: CommandFlags
+    ) -> Bool {
+        if mustAuthenticate(call.connection) && !flags.contains(.noAuth) {
+            call.reply.error("NOAUTH Authentication required.")
+            return true
         }
+        if call.connection.gate.contains(.restricted) && !passesAccess(&call, number) {
+            return true
+        }
+        guard let refusal = refusal(call.connection, flags) else { return false }
+        call.reply.error(refusal)
+        return true
+    }
+
+    /// Why the server cannot run such a command now.
+    private func refusal(_ connection: Connection, _ flags: CommandFlags) -> StaticString? {
         if gate.contains(.memoryLimit) && flags.contains(.denyOOM) && isOverMemoryLimit {
             return "OOM command not allowed when used memory > 'maxmemory'."
         }

@@ -41,7 +41,7 @@ extension Server {
             statistics.connectionsRejected += 1
             return turnAway(descriptor, "-ERR max number of clients reached\r\n")
         }
-        if settings.isProtectedMode && settings.requiredPassword == nil && !isUnix
+        if settings.isProtectedMode && access.defaultUser.rules.needsNoPassword && !isUnix
             && !Socket.isLoopback(descriptor)
         {
             statistics.connectionsRejected += 1

@@ -34,9 +34,9 @@ extension Server {
         info.field("dump_payload_sanitizations", 0)
         writeLoop(to: &info)
         info.field("acl_access_denied_auth", statistics.authenticationFailures)
-        info.field("acl_access_denied_cmd", 0)
-        info.field("acl_access_denied_key", 0)
-        info.field("acl_access_denied_channel", 0)
+        info.field("acl_access_denied_cmd", statistics.commandDenials)
+        info.field("acl_access_denied_key", statistics.keyDenials)
+        info.field("acl_access_denied_channel", statistics.channelDenials)
     }
 
     private func writeTraffic(to info: inout InfoText) {

@@ -13,6 +13,9 @@ final class Server {
     let commands: CommandTable
     let keyspace: Keyspace
     let statistics: Statistics
+    let access: AccessList
+    /// Where the keys of a request are found when access to them is checked; kept for its room.
+    var foundKeys: [KeyPosition] = []
     let log: Log
     let replyPool = ReplyPool()
     let background: Background?
@@ -70,6 +73,8 @@ final class Server {
             commands,
             renaming: settings.renamedCommands.map { ($0.name, $0.newName) })
         statistics = Statistics(commandCount: self.commands.count)
+        access = AccessList(self.commands.accessCatalog)
+        access.setDefaultPassword(settings.requiredPassword)
         random = SystemRandomNumberGenerator()
         keyspace = Keyspace.create(
             databaseCount: settings.databaseCount,
@@ -83,11 +88,15 @@ final class Server {
     }
 
     /// Forty random hexadecimal digits.
-    static func randomIdentifier() -> String {
-        Process.randomBytes(20).map { byte in
+    static func randomIdentifier() -> String { randomDigits(40) }
+
+    /// So many hexadecimal digits, from the system's generator: fit for passwords.
+    static func randomDigits(_ count: Int) -> String {
+        let text = Process.randomBytes((count + 1) / 2).map { byte in
             let text = String(byte, radix: 16)
             return byte < 16 ? "0" + text : text
         }.joined()
+        return String(text.prefix(count))
     }
 
     deinit {

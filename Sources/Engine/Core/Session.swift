@@ -3,8 +3,8 @@ struct Session {
     var database = 0
     var protocolVersion = 2
     var isAuthenticated = false
-    /// The name of the ACL user.
-    var user = "default"
+    /// As whom the connection speaks; nil: as the server itself, which may do everything.
+    var user: AccessUser?
     /// CLIENT SETNAME.
     var name = ""
     /// CLIENT SETINFO.

@@ -33,6 +33,10 @@ final class Statistics {
     var errorReplies = 0
     var unexpectedErrorReplies = 0
     var authenticationFailures = 0
+    /// Requests that access control refused, by what was not allowed.
+    var commandDenials = 0
+    var keyDenials = 0
+    var channelDenials = 0
     var loopCycles = 0
     var loopMicroseconds = 0
     /// The longest turn of the loop, and the most commands in one.
@@ -130,6 +134,7 @@ final class Statistics {
         (inputBytes, outputBytes, reads, writes) = (0, 0, 0, 0)
         (queryBufferDisconnections, outputBufferDisconnections) = (0, 0)
         (errorReplies, unexpectedErrorReplies, authenticationFailures) = (0, 0, 0)
+        (commandDenials, keyDenials, channelDenials) = (0, 0, 0)
         (loopCycles, loopMicroseconds, cronMicroseconds) = (0, 0, 0)
         (longestLoopMicroseconds, mostCommandsInLoop) = (0, 0)
         (replyBufferShrinks, replyBufferExpands, expireCycleMicroseconds) = (0, 0, 0)
