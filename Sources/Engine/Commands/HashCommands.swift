@@ -369,10 +369,11 @@ enum HashCommands {
     private static func replyRepeating(
         _ call: inout Call, _ hash: HashValue, _ count: Int, _ withValues: Bool
     ) throws(CommandError) {
-        guard count <= SetCommands.mostRepetitions else { throw .outOfRange }
+        guard call.mayRepeat(count) else { throw .outOfRange }
         guard hash.randomPosition() != nil else { return call.reply.array(0) }
         beginSample(&call, count, withValues)
-        for _ in 0..<count {
+        for index in 0..<count {
+            if index & 1023 == 1023 && call.isCutOff() { return }
             guard let position = hash.randomPosition() else { return }
             replySample(&call, hash.field(at: position), withValues)
         }

@@ -265,9 +265,6 @@ enum SetCommands {
 
     // MARK: - SRANDMEMBER key [count]
 
-    /// More repetitions would be a reply of gigabytes; the peers try until memory ends.
-    static let mostRepetitions = 100_000_000
-
     /// O(1) a member asked for, or O(n) where a third of the set or more is.
     static func srandmember(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count > 2 else {
@@ -282,9 +279,12 @@ enum SetCommands {
             return call.reply.array(0)
         }
         if count < 0 {
-            guard -count <= mostRepetitions else { throw .outOfRange }
+            guard call.mayRepeat(-count) else { throw .outOfRange }
             call.reply.array(-count)
-            for _ in 0..<(-count) { call.reply.bulk(set.randomMember()) }
+            for index in 0..<(-count) {
+                if index & 1023 == 1023 && call.isCutOff() { return }
+                call.reply.bulk(set.randomMember())
+            }
             return
         }
         let positions = set.randomPositions(count)

@@ -421,10 +421,6 @@ enum SortedSetCommands {
 
     // MARK: - ZRANDMEMBER key [count [WITHSCORES]]
 
-    /// More draws than this make a reply that no client can take; the peers try until their memory
-    /// is exhausted.
-    private static let mostDraws: Int64 = 1 << 26
-
     static func zrandmember(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count > 2 else { return try replyOneRandom(&call) }
         guard let count = NumberText.integer(call.arguments[2]) else { throw .notInteger }
@@ -444,8 +440,8 @@ enum SortedSetCommands {
         guard let set = try call.database.readSortedSet(call.key(1)), count != 0 else {
             return call.reply.array(0)
         }
-        guard count >= -mostDraws else { throw .outOfRange }
         if count < 0 {
+            guard call.mayRepeat(Int(-count)) else { throw .outOfRange }
             drawWithRepetition(&call, set, Int(-count), withScores)
         } else {
             drawDistinct(&call, set, Int(min(count, Int64(set.count))), withScores)
@@ -466,7 +462,8 @@ enum SortedSetCommands {
         var random = call.server.random
         let size = set.count
         call.reply.array(withScores && !call.reply.isRESP3 ? count * 2 : count)
-        for _ in 0..<count {
+        for index in 0..<count {
+            if index & 1023 == 1023 && call.isCutOff() { return }
             let element = set.element(at: Int.random(in: 0..<size, using: &random))
             call.reply.scored(element, withScores)
         }

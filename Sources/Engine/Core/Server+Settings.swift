@@ -11,6 +11,9 @@ extension Server {
         keyspace.limits.longestString = settings.maxBulkBytes
         keyspace.encodingLimits = encodingLimits
         statistics.tracksLatency = settings.latencyTracking
+        followLogSettings()
+        followClientMemoryLimit()
+        limitTracking()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {

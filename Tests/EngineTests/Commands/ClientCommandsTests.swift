@@ -276,6 +276,33 @@ import Testing
         #expect(admin.take() == "+OK\r\n+OK\r\n")
     }
 
+    /// A pause that is over when it begins holds nobody back, not even in process.
+    @Test func aPauseOfNoTimeIsNone() {
+        let test = TestServer()
+        #expect(test.run("CLIENT", "PAUSE", "0") == "OK")
+        #expect(test.run("PING") == "PONG")
+        #expect(test.run("CLIENT", "PAUSE", "0", "WRITE") == "OK")
+        #expect(test.run("SET", "k", "v") == "OK")
+        let client = WireClient(test.server)
+        #expect(client.exchange("CLIENT PAUSE 0\r\nPING\r\n") == "+OK\r\n+PONG\r\n")
+        #expect(test.server.keyspace.expiryPolicy == .remove)
+    }
+
+    @Test(arguments: [Keyspace.ExpiryPolicy.remove, .hide])
+    func aPauseLeavesExpiryAsItWas(_ policy: Keyspace.ExpiryPolicy) {
+        let test = TestServer()
+        test.server.keyspace.expiryPolicy = policy
+        let client = WireClient(test.server)
+        #expect(client.exchange("CLIENT PAUSE 100 WRITE\r\nCLIENT PAUSE 200\r\n") == "+OK\r\n")
+        #expect(test.server.keyspace.expiryPolicy == .hide)
+        test.advance(milliseconds: 200)
+        client.turn()
+        #expect(client.take() == "+OK\r\n")
+        test.advance(milliseconds: 200)
+        client.turn()
+        #expect(test.server.keyspace.expiryPolicy == policy)
+    }
+
     @Test func aPauseOfAllStopsAll() {
         let test = TestServer()
         let client = WireClient(test.server)
