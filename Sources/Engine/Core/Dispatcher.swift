@@ -64,7 +64,7 @@ extension Server {
     /// Hands the recorded effects to whoever follows the keyspace.
     ///
     /// - Parameter client: whose command they are of, 0 if of none.
-    func followEvents(by client: UInt64) {
+    func followEvents(by client: UInt64 = 0) {
         // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
         repeat {
             for event in keyspace.takeEvents() {

@@ -40,6 +40,22 @@ import Testing
         #expect(fields["omem"] == "0")
     }
 
+    /// Reply buffers are lent; what is shown is the room that was needed of late.
+    @Test func theRoomForRepliesFollowsTheReplies() {
+        let test = TestServer()
+        let client = WireClient(test.server)
+        func room() -> String? { fields(test.server.describe(client.connection))["rbs"] }
+        #expect(room() == "1024")
+        client.send("SETRANGE k 2999 x\r\nGET k\r\n")
+        #expect(room() == "4096")
+        client.send("SETRANGE k 39999 x\r\nGET k\r\n")
+        #expect(room() == "16384")
+        test.server.debug.replyPeakResetMilliseconds = 100
+        test.advance(milliseconds: 101)
+        for _ in 0..<20 { test.server.cron() }
+        #expect(room() == "1024")
+    }
+
     @Test func infoIsOnesOwnLine() {
         let server = TestServer()
         server.connect().run("PING")
