@@ -24,6 +24,7 @@ enum StandardCommands {
             SortedSetCommands.table,
             SortedSetRangeCommands.table,
             SortedSetAlgebraCommands.table,
+            BlockingSortedSetCommands.table,
             GeoCommands.table,
             SortCommand.table,
         ].flatMap { $0 }
