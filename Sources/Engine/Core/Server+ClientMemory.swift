@@ -45,7 +45,7 @@ extension Server {
     /// Counts a connection whose buffers may have changed.
     func countMemory(of connection: Connection) {
         let bytes = connection.memoryBytes
-        guard bytes != connection.countedMemory else { return }
+        guard bytes != connection.countedMemory, connections.contains(connection) else { return }
         clientMemory.total += bytes - connection.countedMemory
         connection.countedMemory = bytes
     }
