@@ -6,7 +6,8 @@ enum ConnectionCommands {
                 "AUTH", .atLeast(2), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy],
                 [.connection], group: .connection, since: "1.0.0",
                 "Says who is connected, by password or by user and password.",
-                syntax: "[username] password", auth),
+                syntax: "[username] password",
+                secrets: { arguments in Array(1..<max(arguments.count, 1)) }, auth),
             Command(
                 "ECHO", .exactly(2), [.loading, .stale, .fast], [.connection], group: .connection,
                 since: "1.0.0", "Replies with the message given.", syntax: "message", echo),
@@ -15,7 +16,8 @@ enum ConnectionCommands {
                 [.connection], group: .connection, since: "6.0.0",
                 "Chooses the protocol, can authenticate and name the connection, and tells of the "
                     + "server.",
-                syntax: "[protover [AUTH username password] [SETNAME clientname]]", hello),
+                syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+                secrets: helloSecrets, hello),
             Command(
                 "PING", .atLeast(1), [.fast], [.connection], group: .connection, since: "1.0.0",
                 "Replies PONG, or the message given.", syntax: "[message]",
@@ -66,6 +68,14 @@ enum ConnectionCommands {
     }
 
     // MARK: - HELLO [protover [AUTH username password] [SETNAME clientname]]
+
+    /// Two words behind each AUTH.
+    private static let helloSecrets: SecretFinder = { arguments in
+        (1..<max(arguments.count, 1)).flatMap { index in
+            arguments[index].equalsIgnoringCase("AUTH")
+                ? Array((index + 1)..<max(min(index + 3, arguments.count), index + 1)) : []
+        }
+    }
 
     /// Nothing is changed unless all of it can be.
     static func hello(_ call: inout Call) throws(CommandError) {

@@ -16,6 +16,8 @@ enum StandardCommands {
             MemoryCommands.table,
             DebugCommands.table,
             ShutdownCommands.table,
+            SlowLogCommands.table,
+            LatencyCommands.table,
             ListCommands.table,
             BlockingListCommands.table,
             BitmapCommands.table,

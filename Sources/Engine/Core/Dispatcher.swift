@@ -34,9 +34,10 @@ extension Server {
         statistics.record(number, ticks: elapsed)
         call.connection.commandCount &+= 1
         if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
-        if elapsed > Self.longTicks { noteLongCommand() }
-        if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
-        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents() }
+        if elapsed >= attention.ticks || call.reply.count >= attention.replyBytes {
+            look(at: &call, number, ticks: elapsed, replyBytes: call.reply.count &- lengthBefore)
+        }
+        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents(of: &call) }
     }
 
     /// An error stands alone: a reply begun before memory ran out is taken back.
@@ -47,26 +48,28 @@ extension Server {
         call.reply.error(error)
     }
 
-    /// About a quarter of a millisecond: after such a command the clock is read anew.
-    private static let longTicks: UInt64 = 500_000
-    private static let largeReplyBytes = 64 * 1024
-
-    @inline(never)
-    private func noteLongCommand() { refreshTime() }
-
     @inline(never)
     private func noteFailure(_ call: inout Call, _ number: Int32) {
         statistics.countError(call.reply.lastError)
         statistics.countFailed(number)
     }
 
-    /// Hands the recorded effects to whoever follows the keyspace.
+    /// Hands the effects of a command to whoever follows the keyspace.
     @inline(never)
-    func followEvents() {
+    func followEvents(of call: inout Call) {
+        followEvents(by: call.connection.id)
+        answerOwnMessages(&call)
+    }
+
+    /// Hands the recorded effects to whoever follows the keyspace.
+    ///
+    /// - Parameter client: whose command they are of, 0 if of none.
+    func followEvents(by client: UInt64 = 0) {
         // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+                if keyspace.interest.contains(.tracking) { noteForTracking(event, by: client) }
             }
         } while serveNextLine() || keyspace.hasEvents
     }
@@ -179,12 +182,14 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(flags) {
+        if gate.contains(.paused) && mustWait(flags) && !call.connection.gate.contains(.monitoring)
+        {
             hold(call.connection)
             return false
         }
-        if call.connection.gate.isDisjoint(with: [.replyMuted, .noTouch]) { return true }
+        if call.connection.gate.isDisjoint(with: [.replyMuted, .noTouch, .large]) { return true }
         runQuietly(&call, number, before)
+        if call.connection.gate.contains(.large) { logLargeRequest(call, number) }
         return false
     }
 
@@ -212,6 +217,11 @@ extension Server {
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"
         }
+        if connection.gate.contains(.monitoring)
+            && !flags.isDisjoint(with: [.readOnly, .write, .mayReplicate])
+        {
+            return "ERR Replica can't interact with the keyspace"
+        }
         return nil
     }
 
@@ -222,7 +232,7 @@ extension Server {
 
     // MARK: - CLIENT REPLY and CLIENT NO-TOUCH
 
-    /// Runs without a reply, or with accesses left unmarked, as the connection wishes.
+    /// Runs without a reply, or with accesses left unmarked, if the connection wishes it.
     private func runQuietly(_ call: inout Call, _ number: Int32, _ before: Int) {
         // TOUCH is there to mark accesses.
         let leavesUntouched =

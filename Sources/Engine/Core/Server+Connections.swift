@@ -71,6 +71,7 @@ extension Server {
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
         beginSession(connection)
         connections.insert(connection)
+        if clientMemory.isLimited { countMemory(of: connection) }
         statistics.connectionsReceived += 1
         return connection
     }
@@ -126,6 +127,7 @@ extension Server {
         if connection.watchesWritable {
             connection.watchesWritable = false
             updateInterest(connection)
+            if clientMemory.isLimited { countMemory(of: connection) }
         }
     }
 
@@ -138,6 +140,7 @@ extension Server {
     private func waitForRoom(_ connection: Connection) {
         checkOutputLimit(connection, connection.reply.count)
         guard connection.transport.isOpen else { return }
+        if clientMemory.isLimited { countMemory(of: connection) }
         // Who is to be closed is not read from: bytes that keep coming must not wake the loop.
         let watchesReadable =
             connection.watchesReadable && !connection.gate.contains(.closing)
@@ -229,6 +232,9 @@ extension Server {
         connection.transport.close()
         connection.large = nil
         forgetBlocked(connection)
+        stopTracking(connection)
+        stopMonitoring(connection)
+        forgetMemory(of: connection)
         connection.pending.release()
         connection.reply.truncate(to: 0)
         replyPool.takeBack(from: &connection.reply)

@@ -12,6 +12,9 @@ extension Server {
         keyspace.encodingLimits = encodingLimits
         statistics.tracksLatency = settings.latencyTracking
         access.opensChannels = settings.aclChannelDefault == .allChannels
+        followLogSettings()
+        followClientMemoryLimit()
+        limitTracking()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {

@@ -48,6 +48,16 @@ final class Server {
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()
+    let observation = Observation()
+    /// Who is shown every command (MONITOR).
+    var monitors: ContiguousArray<Connection> = []
+    var attention = Attention()
+    /// Whose keys are remembered for CLIENT TRACKING.
+    let tracking = ClientTracking()
+    /// What connections are told out of turn.
+    var messages = Messages()
+    /// `maxmemory-clients`.
+    var clientMemory = ClientMemory()
 
     /// What makes every request take the long way through the dispatcher.
     struct Gate: OptionSet {
@@ -55,7 +65,6 @@ final class Server {
         static let loading = Gate(rawValue: 1 << 0)
         static let paused = Gate(rawValue: 1 << 1)
         static let memoryLimit = Gate(rawValue: 1 << 2)
-        static let monitors = Gate(rawValue: 1 << 3)
         /// About to end: nothing is executed any more.
         static let stopping = Gate(rawValue: 1 << 16)
     }
@@ -159,6 +168,8 @@ struct PauseState {
     }
 
     var kind = Kind.none
+    /// What was done with expired keys before.
+    var expiryPolicy = Keyspace.ExpiryPolicy.remove
     /// The monotonic millisecond at which it ends.
     var until: Int64 = 0
     var timer: TimerID?
