@@ -79,6 +79,7 @@ enum ServerCommands {
         var removed = 0
         for index in 0..<call.keyspace.databaseCount {
             removed += call.keyspace[index].removeAll(lazily: lazily)
+            call.keyspace.recordWholesale(.flushed, index)
         }
         call.changedWholesale(by: removed)
         call.reply.ok()
@@ -87,6 +88,7 @@ enum ServerCommands {
     static func flushdb(_ call: inout Call) throws(CommandError) {
         let lazily = try isLazy(&call)
         call.changedWholesale(by: call.database.removeAll(lazily: lazily))
+        call.keyspace.recordWholesale(.flushed, call.database.index)
         call.reply.ok()
     }
 

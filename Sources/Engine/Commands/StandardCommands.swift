@@ -24,6 +24,7 @@ enum StandardCommands {
             SortedSetAlgebraCommands.table,
             GeoCommands.table,
             SortCommand.table,
+            TransactionCommands.table,
         ].flatMap { $0 }
     }
 }

@@ -10,16 +10,23 @@ extension Server {
         let age = max(0, clock.wallMilliseconds - connection.createdAt) / 1000
         let command =
             connection.lastCommand >= 0 ? commands[connection.lastCommand].fullName : "NULL"
+        let watched = transactions.watched.count(of: connection.id)
         return "id=\(connection.id) addr=\(connection.peerName) laddr=\(connection.localName)"
             + " fd=\(connection.descriptorNumber) name=\(session.name) age=\(age)"
             + " idle=\(idleSeconds(of: connection)) flags=\(flags(of: connection))"
-            + " db=\(session.database) sub=0 psub=0 ssub=0 multi=-1"
+            + " db=\(session.database) sub=0 psub=0 ssub=0 multi=\(queued(by: connection))"
             + describeBuffers(of: connection, argumentBytes)
             + " events=\(events(of: connection)) cmd=\(command) user=\(session.user) redir=-1"
             + " resp=\(session.protocolVersion) lib-name=\(session.libraryName)"
             + " lib-ver=\(session.libraryVersion) io-thread=0"
             + " tot-net-in=\(connection.inputBytes) tot-net-out=\(connection.outputBytes)"
-            + " tot-cmds=\(connection.commandCount) watch=0 capa=\(session.capabilities)"
+            + " tot-cmds=\(connection.commandCount) watch=\(watched) capa=\(session.capabilities)"
+    }
+
+    /// Requests in the queue of a transaction, -1 outside of one.
+    private func queued(by connection: Connection) -> Int {
+        guard connection.gate.contains(.queueing) else { return -1 }
+        return connection.transaction?.requests.count ?? 0
     }
 
     func idleSeconds(of connection: Connection) -> Int64 {
@@ -40,7 +47,8 @@ extension Server {
         let blocks =
             (unsent - atOnce + ReplyBlock.standardCapacity - 1) / ReplyBlock.standardCapacity
         let memory = blocks > 0 ? connection.outputMemory : 0
-        return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments) multi-mem=0"
+        return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments)"
+            + " multi-mem=\(connection.transactionMemory)"
             + " rbs=\(max(connection.reply.capacity, 1024)) rbp=\(connection.replyPeak)"
             + " obl=\(atOnce) oll=\(blocks) omem=\(memory) tot-mem=\(connection.memoryBytes)"
     }
@@ -64,7 +72,9 @@ extension Server {
     /// One letter for each peculiarity, `N` for none.
     func flags(of connection: Connection) -> String {
         var flags = ""
+        if connection.gate.contains(.queueing) { flags += "x" }
         if !connection.gate.isDisjoint(with: [.blocked, .paused]) { flags += "b" }
+        if connection.transaction?.isBroken ?? false { flags += "d" }
         if connection.gate.contains(.closing) {
             flags += connection.closesAfterReply ? "c" : "A"
         }

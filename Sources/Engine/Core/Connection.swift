@@ -75,6 +75,8 @@ final class Connection {
     var inputRoom = 0
     /// The command it waits with, while it waits for a key.
     var parked: ParkedRequest?
+    /// What it has begun with WATCH or MULTI.
+    var transaction: Transaction?
 
     /// How a blocked command ends early (CLIENT UNBLOCK).
     enum Unblock {
@@ -102,9 +104,10 @@ final class Connection {
     }
 
     /// Bytes this connection holds: itself, its input and its output.
-    var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory }
+    var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory + transactionMemory }
     var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
     var outputMemory: Int { reply.capacity }
+    var transactionMemory: Int { transaction?.memoryBytes ?? 0 }
 
     /// Whether the client runs on this machine, as far as that can be known.
     var isLocal: Bool {

@@ -52,7 +52,10 @@ extension Server {
     private static let largeReplyBytes = 64 * 1024
 
     @inline(never)
-    private func noteLongCommand() { refreshTime() }
+    private func noteLongCommand() {
+        // What must look like one step has one time.
+        if !holdsWaitersBack { refreshTime() }
+    }
 
     @inline(never)
     private func noteFailure(_ call: inout Call, _ number: Int32) {
@@ -67,6 +70,7 @@ extension Server {
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+                if keyspace.interest.contains(.watchers) { noteForWatchers(event) }
             }
         } while serveNextLine() || keyspace.hasEvents
     }
@@ -140,7 +144,10 @@ extension Server {
     }
 
     /// Counts an error written by a gate, and mutes it where replies are off.
+    ///
+    /// A transaction it happens in is aborted.
     private func finishRefusal(_ call: inout Call, _ before: Int) {
+        noteRefusal(&call, before)
         statistics.countError(call.reply.lastError)
         beginMuting(call.connection)
         muteReply(&call, before)
@@ -171,8 +178,9 @@ extension Server {
     /// False: refused or put off.
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
-        let flags = commands.index.flags(number)
         if gate.contains(.stopping) { return false }
+        let own = commands.index.flags(number)
+        let flags = effectiveFlags(own, of: call.connection)
         let before = call.reply.count
         if let refusal = refusal(call, number, flags) {
             call.reply.error(refusal)
@@ -182,6 +190,12 @@ extension Server {
         }
         if gate.contains(.paused) && mustWait(flags) {
             hold(call.connection)
+            return false
+        }
+        if call.connection.gate.contains(.queueing) && !own.contains(.immediate) {
+            beginMuting(call.connection)
+            enqueue(&call, number, own)
+            muteReply(&call, before)
             return false
         }
         if call.connection.gate.isDisjoint(with: [.replyMuted, .noTouch]) { return true }
@@ -197,7 +211,14 @@ extension Server {
         if mustAuthenticate(connection) && !flags.contains(.noAuth) {
             return "NOAUTH Authentication required."
         }
-        if gate.contains(.memoryLimit) && flags.contains(.denyOOM) && isOverMemoryLimit {
+        let isQueueing = connection.gate.contains(.queueing)
+        if isQueueing && flags.contains(.noMulti) {
+            return "ERR Command not allowed inside a transaction"
+        }
+        // A queue takes memory too, whatever is in it.
+        let takesMemory =
+            flags.contains(.denyOOM) || (isQueueing && !flags.contains(.immediate))
+        if gate.contains(.memoryLimit) && takesMemory && isOverMemoryLimit {
             return "OOM command not allowed when used memory > 'maxmemory'."
         }
         if gate.contains(.loading) && !flags.contains(.loading) {

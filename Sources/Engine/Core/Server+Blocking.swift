@@ -84,6 +84,7 @@ extension Server {
     func noteForBlocked(_ event: RecordedEvent) {
         switch event.event.kind {
         case .new, .stream, .unnamed:
+            if event.event == .flushed { return }
             if event.event == .swapped {
                 blocked.databaseChanged(event.database)
             } else {

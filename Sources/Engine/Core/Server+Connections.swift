@@ -229,6 +229,7 @@ extension Server {
         connection.transport.close()
         connection.large = nil
         forgetBlocked(connection)
+        endTransaction(connection)
         connection.pending.release()
         connection.reply.truncate(to: 0)
         replyPool.takeBack(from: &connection.reply)

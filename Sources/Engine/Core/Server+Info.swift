@@ -107,9 +107,9 @@ extension Server {
         info.field("blocked_clients", blockedCount)
         info.field("tracking_clients", 0)
         info.field("pubsub_clients", 0)
-        info.field("watching_clients", 0)
+        info.field("watching_clients", transactions.watched.clientCount)
         info.field("clients_in_timeout_table", 0)
-        info.field("total_watched_keys", 0)
+        info.field("total_watched_keys", transactions.watched.keyCount)
         info.field("total_blocking_keys", 0)
         info.field("total_blocking_keys_on_nokey", 0)
     }

@@ -41,6 +41,7 @@ final class Server {
     var blocked = BlockedKeys()
     /// Set while several commands must look like one: nobody is served in between.
     var holdsWaitersBack = false
+    var transactions = TransactionState()
     var lifecycle = Lifecycle()
     var sampling = Sampling()
     /// What DEBUG switched.

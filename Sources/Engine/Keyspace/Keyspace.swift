@@ -43,6 +43,8 @@ struct KeyEvent: Equatable, Sendable {
     static let moveTo = KeyEvent("move_to", .generic)
     /// All keys of a database took another's place.
     static let swapped = KeyEvent("swapped", .unnamed)
+    /// All keys of a database are gone.
+    static let flushed = KeyEvent("flushed", .unnamed)
     /// A value that is no string took the place of another value.
     static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
@@ -185,11 +187,14 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
-        guard interest.contains(.blocked) else { return }
-        for index in [first, second] {
-            state.pointee.events.append(
-                RecordedEvent(event: .swapped, database: index, key: []))
-        }
+        recordWholesale(.swapped, first)
+        recordWholesale(.swapped, second)
+    }
+
+    /// Takes note of what happened to all keys of a database, for those inside who follow them.
+    func recordWholesale(_ event: KeyEvent, _ database: Int) {
+        guard !interest.isDisjoint(with: [.blocked, .watchers, .tracking]) else { return }
+        state.pointee.events.append(RecordedEvent(event: event, database: database, key: []))
     }
 
     // MARK: - Time
@@ -299,20 +304,21 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
-        if interest == .blocked && !isExpected(key, event) { return }
+        if interest.isSubset(of: [.blocked, .watchers]) && !isExpected(key, event) { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
     }
 
-    /// Whether somebody may wait for what happened to `key`.
+    /// Whether somebody may wait for what happened to `key`, or watch it.
     private func isExpected(_ key: ByteView, _ event: KeyEvent) -> Bool {
-        switch event.kind {
+        if interest.contains(.watchers) { return state.pointee.expected.contains(hasher.hash(key)) }
+        return switch event.kind {
         case .new, .stream, .unnamed: state.pointee.expected.contains(hasher.hash(key))
         default: false
         }
     }
 
-    /// Somebody waits for `key` to appear; to be taken back by `expectNoLonger`.
+    /// Somebody waits for `key` to appear or watches it; to be taken back by `expectNoLonger`.
     func expect(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), 1) }
     func expectNoLonger(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), -1) }
 
@@ -433,7 +439,7 @@ struct Graveyard {
     var freedEntries = 0
 }
 
-/// Which keys somebody waits for, about: counts by a few bits of the hash, so that a key nobody
+/// Which keys somebody waits for or watches, about: counts by a few bits of the hash, so that a key nobody
 /// waits for is told apart without a look into a dictionary.
 private struct ExpectedKeys {
     private var counts: ContiguousArray<Int32> = []

@@ -353,6 +353,9 @@ struct ReplyWriter: ~Copyable {
         }
     }
 
+    /// Counts errors from here as none: whoever wrote them has counted them where they belong.
+    mutating func disownErrors(since count: Int) { errorCount = count }
+
     mutating func error(_ text: StaticString) { error(ByteView(text)) }
     mutating func error(_ text: String) { text.withByteView { error($0) } }
 
