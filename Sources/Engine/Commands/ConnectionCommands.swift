@@ -137,7 +137,16 @@ enum ConnectionCommands {
 
     // MARK: - PING [message]
 
+    /// A subscriber that speaks RESP2 gets it in the form of a message.
     static func ping(_ call: inout Call) throws(CommandError) {
+        let isMessage =
+            call.connection.gate.contains(.subscribed)
+            && call.connection.session.protocolVersion == 2
+        if isMessage && call.arguments.count <= 2 {
+            call.reply.array(2)
+            call.reply.bulk("pong")
+            return call.reply.bulk(call.arguments.count == 2 ? call.arguments[1] : .empty)
+        }
         switch call.arguments.count {
         case 1: call.reply.simple("PONG")
         case 2: call.reply.bulk(call.arguments[1])

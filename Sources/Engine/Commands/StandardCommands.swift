@@ -25,6 +25,7 @@ enum StandardCommands {
             GeoCommands.table,
             SortCommand.table,
             TransactionCommands.table,
+            PubSubCommands.table,
         ].flatMap { $0 }
     }
 }

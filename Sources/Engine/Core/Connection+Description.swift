@@ -14,13 +14,21 @@ extension Server {
         return "id=\(connection.id) addr=\(connection.peerName) laddr=\(connection.localName)"
             + " fd=\(connection.descriptorNumber) name=\(session.name) age=\(age)"
             + " idle=\(idleSeconds(of: connection)) flags=\(flags(of: connection))"
-            + " db=\(session.database) sub=0 psub=0 ssub=0 multi=\(queued(by: connection))"
+            + " db=\(session.database)\(describeSubscriptions(of: connection))"
+            + " multi=\(queued(by: connection))"
             + describeBuffers(of: connection, argumentBytes)
             + " events=\(events(of: connection)) cmd=\(command) user=\(session.user) redir=-1"
             + " resp=\(session.protocolVersion) lib-name=\(session.libraryName)"
             + " lib-ver=\(session.libraryVersion) io-thread=0"
             + " tot-net-in=\(connection.inputBytes) tot-net-out=\(connection.outputBytes)"
             + " tot-cmds=\(connection.commandCount) watch=\(watched) capa=\(session.capabilities)"
+    }
+
+    private func describeSubscriptions(of connection: Connection) -> String {
+        let place = connection.place
+        return " sub=\(subscriptions.channels.count(of: place))"
+            + " psub=\(subscriptions.patterns.count(of: place))"
+            + " ssub=\(subscriptions.shards.count(of: place))"
     }
 
     /// Requests in the queue of a transaction, -1 outside of one.
@@ -72,6 +80,7 @@ extension Server {
     /// One letter for each peculiarity, `N` for none.
     func flags(of connection: Connection) -> String {
         var flags = ""
+        if connection.gate.contains(.subscribed) { flags += "P" }
         if connection.gate.contains(.queueing) { flags += "x" }
         if !connection.gate.isDisjoint(with: [.blocked, .paused]) { flags += "b" }
         if connection.transaction?.isBroken ?? false { flags += "d" }
@@ -91,7 +100,7 @@ extension Connection {
         case normal, primary, replica, subscriber
     }
 
-    var kind: Kind { .normal }
+    var kind: Kind { gate.contains(.subscribed) ? .subscriber : .normal }
 
     /// The address alone of whoever is connected, without port and brackets.
     var peerAddress: String {

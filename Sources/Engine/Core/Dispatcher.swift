@@ -36,7 +36,9 @@ extension Server {
         if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
         if elapsed > Self.longTicks { noteLongCommand() }
         if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
-        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents() }
+        if !keyspace.interest.isEmpty && keyspace.hasEvents {
+            followEvents(speaker: call.connection.id)
+        }
     }
 
     /// An error stands alone: a reply begun before memory ran out is taken back.
@@ -64,13 +66,18 @@ extension Server {
     }
 
     /// Hands the recorded effects to whoever follows the keyspace.
+    ///
+    /// - Parameter speaker: the client whose replies are in the hands of a running command, if any.
     @inline(never)
-    func followEvents() {
-        // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
+    func followEvents(speaker: UInt64 = 0) {
+        // Propagation and tracking join here, each with its bit of interest.
+        subscriptions.speaker = speaker
+        defer { subscriptions.speaker = 0 }
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
                 if keyspace.interest.contains(.watchers) { noteForWatchers(event) }
+                if keyspace.interest.contains(.notifications) { notify(event) }
             }
         } while serveNextLine() || keyspace.hasEvents
     }
@@ -188,6 +195,11 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
+        if refusesWhileListening(&call, flags) {
+            statistics.countRejected(number)
+            finishRefusal(&call, before)
+            return false
+        }
         if gate.contains(.paused) && mustWait(flags) {
             hold(call.connection)
             return false
@@ -198,9 +210,21 @@ extension Server {
             muteReply(&call, before)
             return false
         }
-        if call.connection.gate.isDisjoint(with: [.replyMuted, .noTouch]) { return true }
-        runQuietly(&call, number, before)
+        if call.connection.gate.isDisjoint(with: .peculiar) { return true }
+        runPeculiarly(&call, number, before)
         return false
+    }
+
+    /// Writes why a subscriber that speaks RESP2 may not send the command; false if it may.
+    private func refusesWhileListening(_ call: inout Call, _ flags: CommandFlags) -> Bool {
+        let connection = call.connection
+        guard connection.gate.contains(.subscribed), connection.session.protocolVersion == 2,
+            !flags.contains(.whileSubscribed)
+        else { return false }
+        call.reply.error(
+            "ERR Can't execute '\(call.row.fullName)': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING"
+                + " / QUIT / RESET are allowed in this context")
+        return true
     }
 
     /// Why the command may not run now, in Redis's order.
@@ -234,16 +258,20 @@ extension Server {
 
     // MARK: - CLIENT REPLY and CLIENT NO-TOUCH
 
-    /// Runs without a reply, or with accesses left unmarked, as the connection wishes.
-    private func runQuietly(_ call: inout Call, _ number: Int32, _ before: Int) {
+    /// Runs without a reply, or with accesses left unmarked, as the connection wishes; what it is
+    /// sent besides follows the reply.
+    private func runPeculiarly(_ call: inout Call, _ number: Int32, _ before: Int) {
         // TOUCH is there to mark accesses.
         let leavesUntouched =
             call.connection.gate.contains(.noTouch) && commands[number].fullName != "touch"
         beginMuting(call.connection)
+        let mode = call.connection.session.replyMode
         if leavesUntouched { keyspace.leavesAccessUntouched = true }
         run(&call, number)
         if leavesUntouched { keyspace.leavesAccessUntouched = false }
-        muteReply(&call, before)
+        // What EXEC replied before it switched replies off stands.
+        if mode == .off || mode == .skipThis { muteReply(&call, before) }
+        releaseHeld(&call)
     }
 
     private func beginMuting(_ connection: Connection) {

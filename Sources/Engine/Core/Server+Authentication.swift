@@ -46,9 +46,10 @@ extension Server {
 
     /// RESET: as if the connection had just come, except for its id and what library it uses.
     ///
-    /// Subscriptions, tracking and monitoring end here too once there are any.
+    /// Tracking and monitoring end here too once there are any.
     func resetSession(_ connection: Connection) {
         endTransaction(connection)
+        endSubscriptions(connection)
         let library = (connection.session.libraryName, connection.session.libraryVersion)
         let capabilities = connection.session.capabilities
         connection.session = Session()

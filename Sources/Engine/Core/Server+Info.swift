@@ -106,7 +106,7 @@ extension Server {
         info.field("client_recent_max_output_buffer", sampling.buffers.largestOutput)
         info.field("blocked_clients", blockedCount)
         info.field("tracking_clients", 0)
-        info.field("pubsub_clients", 0)
+        info.field("pubsub_clients", subscriptions.clientCount)
         info.field("watching_clients", transactions.watched.clientCount)
         info.field("clients_in_timeout_table", 0)
         info.field("total_watched_keys", transactions.watched.keyCount)

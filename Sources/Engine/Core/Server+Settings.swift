@@ -11,6 +11,7 @@ extension Server {
         keyspace.limits.longestString = settings.maxBulkBytes
         keyspace.encodingLimits = encodingLimits
         statistics.tracksLatency = settings.latencyTracking
+        followSubscribers()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {

@@ -118,7 +118,9 @@ extension Server {
         // They are counted where they happened, and are none of EXEC's.
         call.reply.disownErrors(since: errors)
         endTransaction(call.connection)
-        if keyspace.interest.contains(.blocked) { followEvents() }
+        // Over its output limit it is to hear nothing, but all was done.
+        if call.connection.closesNow { call.reply.truncate(to: 0) }
+        if keyspace.interest.contains(.blocked) { followEvents(speaker: call.connection.id) }
     }
 
     /// CLIENT REPLY OFF inside a transaction leaves holes in its reply, as in Redis.

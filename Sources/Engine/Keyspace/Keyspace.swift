@@ -110,6 +110,7 @@ struct Keyspace {
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
+        var notifiedKinds = UInt32.max
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -304,9 +305,25 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
-        if interest.isSubset(of: [.blocked, .watchers]) && !isExpected(key, event) { return }
+        guard isFollowed(key, event) else { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
+    }
+
+    private func isFollowed(_ key: ByteView, _ event: KeyEvent) -> Bool {
+        if !interest.isDisjoint(with: [.propagation, .tracking]) { return true }
+        if interest.contains(.notifications)
+            && notifiedKinds & 1 << UInt32(event.kind.rawValue) != 0
+        {
+            return true
+        }
+        return isExpected(key, event)
+    }
+
+    /// Which classes of events interest those who are notified, a bit each.
+    var notifiedKinds: UInt32 {
+        get { state.pointee.notifiedKinds }
+        nonmutating set { state.pointee.notifiedKinds = newValue }
     }
 
     /// Whether somebody may wait for what happened to `key`, or watch it.

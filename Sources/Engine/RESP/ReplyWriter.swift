@@ -105,6 +105,15 @@ struct ReplyWriter: ~Copyable {
 
     mutating func raw(_ literal: StaticString) { raw(ByteView(literal)) }
 
+    /// An array as RESP2 has it, at least its mark, as this protocol marks what is pushed.
+    mutating func message(_ bytes: ByteView) {
+        precondition(bytes.count > 0, "a message has a mark")
+        let target = room(bytes.count)
+        copyBytes(from: bytes.start, to: target, count: bytes.count)
+        if isRESP3 { target.storeBytes(of: UInt8(ascii: ">"), as: UInt8.self) }
+        tail &+= bytes.count
+    }
+
     /// One type byte, a number, and the end of the line: `:1000\r\n`.
     @inline(__always)
     private mutating func header(_ mark: UInt8, _ number: Int64) {
