@@ -17,16 +17,25 @@ enum ConnectionCommands {
                     + "server.",
                 syntax: "[protover [AUTH username password] [SETNAME clientname]]", hello),
             Command(
-                "PING", .atLeast(1), [.fast, .whileSubscribed], [.connection], group: .connection, since: "1.0.0",
+                "PING", .atLeast(1), [.fast, .whileSubscribed], [.connection], group: .connection,
+                since: "1.0.0",
                 "Replies PONG, or the message given.", syntax: "[message]",
                 tips: ["request_policy:all_shards", "response_policy:all_succeeded"], ping),
             Command(
-                "QUIT", .atLeast(1), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate, .whileSubscribed],
+                "QUIT", .atLeast(1),
+                [
+                    .noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate,
+                    .whileSubscribed,
+                ],
                 [.connection], group: .connection, since: "1.0.0",
                 "Closes the connection once its replies are sent.",
                 deprecated: ("7.2.0", "just closing the connection"), quit),
             Command(
-                "RESET", .exactly(1), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate, .whileSubscribed],
+                "RESET", .exactly(1),
+                [
+                    .noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate,
+                    .whileSubscribed,
+                ],
                 [.connection], group: .connection, since: "6.2.0",
                 "Brings the connection back to the state it began in.", reset),
             Command(

@@ -57,7 +57,9 @@ enum TransactionCommands {
     ///
     /// An error of one command does not keep the others from running.
     static func exec(_ call: inout Call) throws(CommandError) {
-        guard call.connection.gate.contains(.queueing) else { throw .text("ERR EXEC without MULTI") }
+        guard call.connection.gate.contains(.queueing) else {
+            throw .text("ERR EXEC without MULTI")
+        }
         let isBroken = call.server.isBroken(call.connection)
         if call.connection.transaction?.isAborted ?? false {
             call.server.endTransaction(call.connection)
@@ -76,7 +78,9 @@ enum TransactionCommands {
     ///
     /// Nothing changes when there are not so many.
     static func undo(_ call: inout Call) throws(CommandError) {
-        guard call.connection.gate.contains(.queueing) else { throw .text("ERR UNDO without MULTI") }
+        guard call.connection.gate.contains(.queueing) else {
+            throw .text("ERR UNDO without MULTI")
+        }
         guard call.arguments.count <= 2 else { throw .syntax }
         var count: Int64 = 1
         if call.arguments.count == 2 {

@@ -123,10 +123,10 @@ struct RequestQueue: ~Copyable {
         guard count > 0 else { return }
         let first = requests[requests.count - count]
         argumentCount = first.firstArgument
-        while blocks.count > first.block + 1, let block = blocks.popLast() {
-            apus_heap_free(block.memory)
-        }
-        blocks[first.block].used = first.offset
+        // The first block stays; a later one only while something in it does.
+        let kept = first.block > 0 && first.offset == 0 ? first.block : first.block + 1
+        while blocks.count > kept, let block = blocks.popLast() { apus_heap_free(block.memory) }
+        if kept > first.block { blocks[first.block].used = first.offset }
         requests.removeLast(count)
     }
 

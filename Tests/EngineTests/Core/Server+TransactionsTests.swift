@@ -15,7 +15,8 @@ struct ServerTransactionsTests {
 
     private func prepare() {
         for (key, words) in [
-            ("s", ["SET", "s", "1"]), ("l", ["RPUSH", "l", "a", "b"]), ("z", ["ZADD", "z", "1", "a"]),
+            ("s", ["SET", "s", "1"]), ("l", ["RPUSH", "l", "a", "b"]),
+            ("z", ["ZADD", "z", "1", "a"]),
             ("set", ["SADD", "set", "a", "b"]), ("h", ["HSET", "h", "f", "1"]),
             ("ttl", ["SET", "ttl", "1", "EX", "100"]), ("hll", ["PFADD", "hll", "a"]),
         ] {
@@ -25,7 +26,7 @@ struct ServerTransactionsTests {
     }
 
     @Test(arguments: [
-        "SET s 1", "APPEND s x", "INCR s", "SETRANGE s 0 x", "SETBIT s 1 0", "GETDEL s", "DEL s",
+        "SET s 1", "APPEND s x", "INCR s", "SETRANGE s 0 x", "SETBIT s 0 1", "GETDEL s", "DEL s",
         "UNLINK s", "EXPIRE s 100", "PERSIST ttl", "GETEX ttl PERSIST", "GETEX s EX 10",
         "RENAME s x", "RENAME l s", "MOVE s 1", "COPY l s REPLACE", "COPY s new", "MSET s 1",
         "LPUSH l x", "LPOP l", "LSET l 0 x", "LTRIM l 0 0", "LREM l 0 a", "LINSERT l BEFORE a x",
@@ -45,7 +46,8 @@ struct ServerTransactionsTests {
     }
 
     @Test(arguments: [
-        "GET s", "DEL none", "SADD set a", "SREM set none", "HDEL h none", "ZADD z 1 a", "ZREM z none",
+        "GET s", "DEL none", "SADD set a", "SREM set none", "HDEL h none", "ZADD z 1 a",
+        "ZREM z none",
         "SETNX s 2", "SET s 2 NX", "SET none 2 XX", "EXPIRE none 10", "PERSIST s", "LREM l 0 none",
         "LINSERT l BEFORE none x", "RENAMENX s l", "COPY l s", "MOVE none 1", "HSETNX h f 2",
         "EXPIRE ttl 10 NX", "SWAPDB 2 3", "SMOVE set s2 none", "PFADD hll a", "LPUSHX none a",

@@ -9,10 +9,13 @@ struct WatchedKeysTests {
 
     @Test func `a key is watched by whoever asked, once`() {
         var watched = WatchedKeys()
-        #expect(watched.add(client: 1, name("a"), .present))
-        #expect(!watched.add(client: 1, name("a"), .present))
-        #expect(watched.add(client: 2, name("a"), .missing))
-        #expect(watched.add(client: 1, name("a", 1), .missing))
+        let added = [
+            watched.add(client: 1, name("a"), .present),
+            watched.add(client: 1, name("a"), .present),
+            watched.add(client: 2, name("a"), .missing),
+            watched.add(client: 1, name("a", 1), .missing),
+        ]
+        #expect(added == [true, false, true, true])
         #expect(watched.broken(by: name("a")) == [1, 2])
         #expect(watched.broken(by: name("b")) == [])
         #expect(watched.count(of: 1) == 2 && watched.keyCount == 2 && watched.clientCount == 2)
