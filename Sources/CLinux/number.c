@@ -1,12 +1,13 @@
 #include "include/number.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// strtold and strtod want a terminator and accept leading blanks; Redis accepts neither.
+// strtold wants a terminator and accepts leading blanks; Redis accepts neither.
 static int terminated(const char *text, size_t length, char *copy, size_t capacity) {
     if (length == 0 || length >= capacity) return 0;
     if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) return 0;
@@ -25,23 +26,31 @@ static int parse_long_double(const char *text, size_t length, long double *value
     return !(errno == ERANGE && (*value == HUGE_VALL || *value == -HUGE_VALL || fpclassify(*value) == FP_ZERO));
 }
 
-int apus_parse_double(const char *text, size_t length, double *value) {
-    char copy[256], *end;
-    if (!terminated(text, length, copy, sizeof(copy))) return 0;
+// Numbers of more characters are rare (the largest double has 309 digits) and cost an allocation.
+enum { short_number = 512 };
+
+// The number at the beginning of `text`, which gets a terminator; 0 where more follows it.
+static int to_double(const char *text, size_t length, double *value) {
+    char buffer[short_number], *end;
+    char *copy = length < sizeof(buffer) ? buffer : malloc(length + 1);
+    if (!copy) return 0;
+    memcpy(copy, text, length);
+    copy[length] = 0;
     errno = 0;
     *value = strtod(copy, &end);
-    if (*end != 0 || isnan(*value)) return 0;
-    return !(errno == ERANGE && (*value == HUGE_VAL || *value == -HUGE_VAL || fpclassify(*value) == FP_ZERO));
+    int whole = end == copy + length;
+    if (copy != buffer) free(copy);
+    return whole && !isnan(*value);
+}
+
+int apus_parse_double(const char *text, size_t length, double *value) {
+    if (length == 0 || isspace((unsigned char)text[0])) return 0;
+    if (!to_double(text, length, value)) return 0;
+    return !(errno == ERANGE && (isinf(*value) || fpclassify(*value) == FP_ZERO));
 }
 
 int apus_parse_bound(const char *text, size_t length, double *value) {
-    char copy[256], *end;
-    length = strnlen(text, length);
-    if (length > 255) return 0;
-    memcpy(copy, text, length);
-    copy[length] = 0;
-    *value = strtod(copy, &end);
-    return *end == 0 && !isnan(*value);
+    return to_double(text, strnlen(text, length), value);
 }
 
 int apus_increment_text(const char *base, size_t base_length, const char *increment,

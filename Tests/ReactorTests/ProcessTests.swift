@@ -42,41 +42,55 @@ import Testing
     @Test func titlesReplaceTheCommandLine() throws {
         // In a child, because other tests read the environment. It does next to nothing: a fork
         // leaves behind whatever locks the other tests' threads held.
-        let (near, far) = try Socket.pair()
-        defer { FileDescriptor.close(near) }
-        guard case .parent(let pid) = try Child.fork() else {
-            alarm(10)
-            Process.setTitle("apus-test *:6379")
-            FileDescriptor.close(near)
+        let ending = try untilNotStuck { patience in
+            let (near, far) = try Socket.pair()
+            defer { FileDescriptor.close(near) }
+            guard case .parent(let pid) = try Child.fork() else {
+                alarm(patience)
+                Process.setTitle("apus-test *:6379")
+                FileDescriptor.close(near)
+                var byte: UInt8 = 42
+                withUnsafeBytes(of: &byte) { _ = Socket.send(far, $0) }
+                while getenv("PATH") != nil { pause() }
+                Child.exit(1)
+            }
             FileDescriptor.close(far)
-            while getenv("PATH") != nil { pause() }
-            Child.exit(1)
+            guard try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds),
+                receiveText(near) == "*"
+            else { return Child.wait(for: pid)?.ending }
+            let line = try File.readWhole("/proc/\(pid)/cmdline", limit: 1 << 20)
+            #expect(String(decoding: line.prefix { $0 != 0 }, as: UTF8.self) == "apus-test *:6379")
+            let name = try File.readWhole("/proc/\(pid)/comm", limit: 100)
+            #expect(name == Array("apus-test\n".utf8))
+            Child.signal(pid, SIGKILL)
+            return Child.wait(for: pid)?.ending
         }
-        FileDescriptor.close(far)
-        #expect(try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds))
-        let line = try File.readWhole("/proc/\(pid)/cmdline", limit: 1 << 20)
-        #expect(String(decoding: line.prefix { $0 != 0 }, as: UTF8.self) == "apus-test *:6379")
-        #expect(try File.readWhole("/proc/\(pid)/comm", limit: 100) == Array("apus-test\n".utf8))
-        Child.signal(pid, SIGKILL)
-        #expect(Child.wait(for: pid)?.ending == .signalled(number: SIGKILL))
+        #expect(ending == .signalled(number: SIGKILL))
     }
 
     @Test func daemonsLeaveTheirSession() throws {
-        let (near, far) = try Socket.pair()
-        defer { FileDescriptor.close(near) }
-        guard case .parent(let pid) = try Child.fork() else {
-            alarm(10)
-            try? Process.daemonize()
-            alarm(10)
-            let standsAlone = getsid(0) == getpid() && isatty(STDOUT_FILENO) == 0
-            var answer: UInt8 = standsAlone ? 89 : 78
-            withUnsafeBytes(of: &answer) { _ = Socket.send(far, $0) }
-            Child.exit(0)
+        var answer = ""
+        let ending = try untilNotStuck { patience in
+            let (near, far) = try Socket.pair()
+            defer { FileDescriptor.close(near) }
+            guard case .parent(let pid) = try Child.fork() else {
+                alarm(patience)
+                try? Process.daemonize()
+                alarm(patience)
+                let standsAlone = getsid(0) == getpid() && isatty(STDOUT_FILENO) == 0
+                var answer: UInt8 = standsAlone ? 89 : 78
+                withUnsafeBytes(of: &answer) { _ = Socket.send(far, $0) }
+                Child.exit(0)
+            }
+            FileDescriptor.close(far)
+            let ending = Child.wait(for: pid)?.ending
+            // The daemon is a child of the child; where that is stuck, the pair is closed by its alarm.
+            _ = try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds)
+            answer = receiveText(near) ?? ""
+            return answer.isEmpty ? .signalled(number: SIGALRM) : ending
         }
-        FileDescriptor.close(far)
-        #expect(Child.wait(for: pid)?.ending == .exited(status: 0))
-        #expect(try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds))
-        #expect(receiveText(near) == "Y")
+        #expect(ending == .exited(status: 0))
+        #expect(answer == "Y")
     }
 
     @Test func anotherProgramTakesOver() throws {
@@ -85,11 +99,14 @@ import Testing
             try Process.replace(with: "/nowhere", arguments: ["sh", "-c", "exit 7"])
         }
         let arguments = ["sh", "-c", "exit 7"]
-        guard case .parent(let pid) = try Child.fork() else {
-            alarm(10)
-            _ = try? Process.replace(with: "/bin/sh", arguments: arguments)
-            Child.exit(1)
+        let ending = try untilNotStuck { patience in
+            guard case .parent(let pid) = try Child.fork() else {
+                alarm(patience)
+                _ = try? Process.replace(with: "/bin/sh", arguments: arguments)
+                Child.exit(1)
+            }
+            return Child.wait(for: pid)?.ending
         }
-        #expect(Child.wait(for: pid)?.ending == .exited(status: 7))
+        #expect(ending == .exited(status: 7))
     }
 }

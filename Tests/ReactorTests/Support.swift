@@ -78,3 +78,15 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 }
+
+/// Runs a test of a forked child again while the child ended by its alarm: it inherited a lock that
+/// another test's thread held, and would have waited for ever.
+///
+/// `attempt` gets the seconds its child may take, and says how it ended.
+func untilNotStuck(_ attempt: (UInt32) throws -> Child.Ending?) throws -> Child.Ending? {
+    for _ in 0..<4 {
+        let ending = try attempt(3)
+        if ending != .signalled(number: SIGALRM) { return ending }
+    }
+    return try attempt(30)
+}

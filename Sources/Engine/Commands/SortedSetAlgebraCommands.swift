@@ -109,7 +109,8 @@ enum SortedSetAlgebraCommands {
         _ call: inout Call, _ operation: Operation, _ event: KeyEvent
     ) throws(CommandError) {
         let request = try AlgebraRequest(&call, operation, countIndex: 2, .stores)
-        let result = try combine(&call, request)
+        var result = try combine(&call, request)
+        result.packIfSmall()
         try SortedSetRangeCommands.store(&call, result, event)
     }
 
@@ -210,7 +211,8 @@ enum SortedSetAlgebraCommands {
     private static func combine(
         _ call: inout Call, _ request: AlgebraRequest
     ) throws(CommandError) -> SortedSetValue {
-        var result = SortedSetValue.make(on: call.database.sortedSetGround)
+        // The order of additions is not that of scores, which suits the ranked form better.
+        var result = SortedSetValue.makeRanked(on: call.database.sortedSetGround)
         do throws(CommandError) {
             switch request.operation {
             case .union: try unite(request, into: &result)
@@ -241,7 +243,7 @@ enum SortedSetAlgebraCommands {
                     if let old = result.score(of: member) {
                         score = request.aggregate.combine(old, score)
                     }
-                    _ = try result.add(member, &score)
+                    _ = try result.add(member, &score, .exactly)
                 }
             }
         }
@@ -284,20 +286,28 @@ enum SortedSetAlgebraCommands {
     }
 }
 
-/// An input of a union, intersection or difference: a sorted set, or nothing.
-///
-/// Plain sets, whose members all score 1, join here with a case in each function.
+/// An input of a union, intersection or difference: a sorted set, a set whose members all score 1,
+/// or nothing.
 struct ScoredInput {
-    private let sortedSet: SortedSetValue?
+    private var sortedSet: SortedSetValue?
+    private var plainSet: SetValue?
     var weight = 1.0
 
     init(_ database: Database, _ key: Key) throws(CommandError) {
-        sortedSet = try database.readSortedSet(key)
+        guard let entry = database.read(key) else { return }
+        switch entry.type {
+        case .sortedSet: sortedSet = database.sortedSet(of: entry)
+        case .set: plainSet = SetValue(entry, database.keyspace.values)
+        default: throw .wrongType
+        }
     }
 
-    var count: Int { sortedSet?.count ?? 0 }
+    var count: Int { sortedSet?.count ?? plainSet?.count ?? 0 }
 
-    func score(of member: ByteView) -> Double? { sortedSet?.score(of: member) }
+    func score(of member: ByteView) -> Double? {
+        if let plainSet { return plainSet.contains(member) ? 1 : nil }
+        return sortedSet?.score(of: member)
+    }
 
     /// The score times the weight; what is no number counts as nothing.
     func weighted(_ score: Double) -> Double {
@@ -305,11 +315,26 @@ struct ScoredInput {
         return product.isNaN ? 0 : product
     }
 
-    func walk() -> Walk { Walk(sorted: sortedSet?.walk(from: 0)) }
+    func walk() -> Walk { Walk(sorted: sortedSet?.walk(from: 0), plain: plainSet) }
 
+    /// A way along the members, in no certain order where they have none.
     struct Walk {
         fileprivate var sorted: SortedSetWalk?
+        fileprivate let plain: SetValue?
+        private var cursor = SetValue.Cursor()
 
-        mutating func next() -> SortedSetElement? { sorted?.next() }
+        fileprivate init(sorted: SortedSetWalk?, plain: SetValue?) {
+            self.sorted = sorted
+            self.plain = plain
+        }
+
+        mutating func next() -> SortedSetElement? {
+            guard let plain else { return sorted?.next() }
+            switch plain.next(from: &cursor) {
+            case .integer(let integer): return SortedSetElement(member: .integer(integer), score: 1)
+            case .bytes(let bytes): return SortedSetElement(member: .bytes(bytes), score: 1)
+            case nil: return nil
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ enum SortedSetCommands {
                 keys: [.at(1, .readWrite, [.update])], since: "1.2.0",
                 "Adds members with their scores, or changes the scores of members that are there.",
                 syntax: "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
-                zadd),
+                element: 3, zadd),
             Command(
                 "ZCARD", .exactly(2), [.readOnly, .fast], group: .sortedSet,
                 keys: [.at(1, .readOnly, [])], since: "1.2.0",
@@ -19,7 +19,7 @@ enum SortedSetCommands {
                 "ZINCRBY", .exactly(4), [.write, .denyOOM, .fast], group: .sortedSet,
                 keys: [.at(1, .readWrite, [.access, .update])], since: "1.2.0",
                 "Adds to the score of a member, which is created when missing.",
-                syntax: "key increment member", zincrby),
+                syntax: "key increment member", element: 3, zincrby),
             Command(
                 "ZMPOP", .atLeast(4), [.write], group: .sortedSet,
                 keys: [.counted(at: 1, .readWrite, [.access, .delete])], since: "7.0.0",
@@ -28,7 +28,8 @@ enum SortedSetCommands {
             Command(
                 "ZMSCORE", .atLeast(3), [.readOnly, .fast], group: .sortedSet,
                 keys: [.at(1, .readOnly, [.access])], since: "6.2.0",
-                "Returns the scores of members.", syntax: "key member [member ...]", zmscore),
+                "Returns the scores of members.", syntax: "key member [member ...]", element: 2,
+                zmscore),
             Command(
                 "ZPOPMAX", .atLeast(2), [.write, .fast], group: .sortedSet,
                 keys: [.at(1, .readWrite, [.access, .delete])], since: "5.0.0",
@@ -49,16 +50,16 @@ enum SortedSetCommands {
                 "ZRANK", .atLeast(3), [.readOnly, .fast], group: .sortedSet,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
                 "Returns how many members have lower scores than a member.",
-                syntax: "key member [WITHSCORE]", zrank),
+                syntax: "key member [WITHSCORE]", element: 2, zrank),
             Command(
                 "ZREM", .atLeast(3), [.write, .fast], group: .sortedSet,
                 keys: [.at(1, .readWrite, [.delete])], since: "1.2.0",
-                "Removes members.", syntax: "key member [member ...]", zrem),
+                "Removes members.", syntax: "key member [member ...]", element: 2, zrem),
             Command(
                 "ZREVRANK", .atLeast(3), [.readOnly, .fast], group: .sortedSet,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
                 "Returns how many members have higher scores than a member.",
-                syntax: "key member [WITHSCORE]", zrevrank),
+                syntax: "key member [WITHSCORE]", element: 2, zrevrank),
             Command(
                 "ZSCAN", .atLeast(3), [.readOnly], group: .sortedSet,
                 keys: [.at(1, .readOnly, [.access])], since: "2.8.0",
@@ -68,7 +69,7 @@ enum SortedSetCommands {
             Command(
                 "ZSCORE", .exactly(3), [.readOnly, .fast], group: .sortedSet,
                 keys: [.at(1, .readOnly, [.access])], since: "1.2.0",
-                "Returns the score of a member.", syntax: "key member", zscore),
+                "Returns the score of a member.", syntax: "key member", element: 2, zscore),
         ]
     }
 
@@ -185,7 +186,7 @@ enum SortedSetCommands {
             let event =
                 conditions.contains(.increments)
                 ? KeyEvent.sortedSetIncrement : KeyEvent.sortedSetAdd
-            call.keyspace.changed(key.bytes, event, in: call.database, by: changes)
+            call.changed(key, event, by: changes)
         }
     }
 
@@ -196,7 +197,9 @@ enum SortedSetCommands {
     ) throws(CommandError) {
         var index = first
         while true {
-            switch try set.add(arguments[index + 1], &tally.score, conditions) {
+            switch try set.add(
+                arguments[index + 1], &tally.score, conditions, hash: arguments.hash(index + 1))
+            {
             case .added: tally.added += 1
             case .updated: tally.updated += 1
             case .unchanged: break
@@ -220,7 +223,7 @@ enum SortedSetCommands {
 
     static func zscore(_ call: inout Call) throws(CommandError) {
         guard let set = try call.database.readSortedSet(call.key(1)),
-            let score = set.score(of: call.arguments[2])
+            let score = set.score(of: call.arguments[2], hash: call.arguments.hash(2))
         else { return call.reply.null() }
         call.reply.double(score)
     }
@@ -264,7 +267,8 @@ enum SortedSetCommands {
             guard call.arguments[3].equalsIgnoringCase("WITHSCORE") else { throw .syntax }
         }
         guard let set = try call.database.readSortedSet(call.key(1)),
-            let (rank, score) = set.rank(of: call.arguments[2])
+            let (rank, score) = set.rank(
+                of: call.arguments[2], hash: call.arguments.hash(2))
         else { return withScore ? call.reply.nullArray() : call.reply.null() }
         if withScore { call.reply.array(2) }
         call.reply.integer(isReversed ? set.count - 1 - rank : rank)
@@ -281,7 +285,8 @@ enum SortedSetCommands {
         }
         var set = call.database.sortedSet(of: entry)
         var removed = 0
-        for index in 2..<call.arguments.count where set.remove(call.arguments[index]) {
+        for index in 2..<call.arguments.count
+        where set.remove(call.arguments[index], hash: call.arguments.hash(index)) {
             removed += 1
             if set.count == 0 { break }
         }
@@ -298,7 +303,7 @@ enum SortedSetCommands {
         guard removed > 0 else { return }
         let isEmpty = set.count == 0
         if isEmpty { call.database.remove(entry, key) }
-        call.keyspace.changed(key.bytes, event, in: call.database, by: removed)
+        call.changed(key, event, by: removed)
         if isEmpty { call.notify(key, .delete) }
     }
 
@@ -363,6 +368,7 @@ enum SortedSetCommands {
             call.reply.member(element.member)
             call.reply.double(element.score)
         }
+        set.prepareRemoval(behind: walk)
         set.removeRange(from: end == .lowest ? 0 : last + 1 - count, count: count)
         set.save(to: entry)
         finishRemoval(
@@ -406,7 +412,7 @@ enum SortedSetCommands {
 
     /// Pops from the first key that is a sorted set; false when none is.
     static func popFirst(_ call: inout Call, _ request: PopRequest) throws(CommandError) -> Bool {
-        for index in request.keys {
+        for index in request.keys where call.mayServe(index) {
             let key = call.key(index)
             guard let entry = try call.database.entry(key, of: .sortedSet) else { continue }
             let count = min(request.count, call.database.sortedSet(of: entry).count)

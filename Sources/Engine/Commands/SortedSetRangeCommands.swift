@@ -294,7 +294,7 @@ enum SortedSetRangeCommands {
         _ source: SortedSetValue, _ ranks: Range<Int>, _ keyspace: Keyspace,
         on ground: SortedSetValue.Ground
     ) throws(CommandError) -> SortedSetValue {
-        var copy = SortedSetValue.make(on: ground)
+        var copy = SortedSetValue.make(on: ground, members: ranks.count)
         var walk = source.walk(from: ranks.lowerBound)
         do throws(CommandError) {
             for _ in ranks {
@@ -374,7 +374,7 @@ enum SortedSetRangeCommands {
         if ranks.count == set.count {
             // The whole set goes with its key, which is freed in slices.
             call.database.remove(entry, key)
-            call.keyspace.changed(key.bytes, event, in: call.database, by: ranks.count)
+            call.changed(key, event, by: ranks.count)
             return call.notify(key, .delete)
         }
         set.removeRange(from: ranks.lowerBound, count: ranks.count)

@@ -22,6 +22,7 @@ enum StandardCommands {
             SortedSetCommands.table,
             SortedSetRangeCommands.table,
             SortedSetAlgebraCommands.table,
+            BlockingSortedSetCommands.table,
             GeoCommands.table,
             SortCommand.table,
             TransactionCommands.table,

@@ -272,6 +272,18 @@ struct BPlusTree {
         }
     }
 
+    /// What a walk has asked for and not yet reached, a few members on; nil where that is another
+    /// leaf.
+    func upcoming(of walk: Walk) -> ScoredMember? {
+        let step = walk.isReversed ? -Self.nearLead : Self.nearLead
+        guard let leaf = walk.leaf, walk.index &+ step >= 0, walk.index &+ step < leaf.count
+        else { return nil }
+        return ScoredMember(leaf.handle(walk.index &+ step), arena)
+    }
+
+    /// Near enough to have been asked for by the walks before.
+    private static let nearLead = 4
+
     /// Members asked for ahead of a walk: as many as memory answers at a time.
     private static let lead = 8
 
@@ -442,6 +454,25 @@ struct BPlusTree {
     func remove(_ element: ScoredMember) {
         locate(element)
         removeLocated()
+    }
+
+    /// Takes the member of this rank out, which must exist, and returns it; no member is compared.
+    func remove(at rank: Int) -> ScoredMember {
+        precondition(rank >= 0 && rank < count, "there is no member of this rank")
+        var node = state.pointee.root
+        var rest = rank
+        var level = height
+        while level > 0 {
+            let inner = inner(node)
+            let index = inner.child(holding: &rest)
+            path[level] = Step(node: node, index: Int32(truncatingIfNeeded: index))
+            node = inner.child(index)
+            level &-= 1
+        }
+        path[0] = Step(node: node, index: Int32(truncatingIfNeeded: rest))
+        let element = ScoredMember(leaf(node).handle(rest), arena)
+        removeLocated()
+        return element
     }
 
     /// Gives a member of the tree another score.

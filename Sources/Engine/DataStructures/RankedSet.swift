@@ -111,17 +111,19 @@ struct RankedSet {
     // MARK: - Members
 
     /// The member of this name; nil when there is none.
+    ///
+    /// `hash` is that of the name, 0 where it is not known; so in what follows.
     @inline(__always)
-    func find(_ member: ByteView) -> ScoredMember? {
-        let handle = table.find(member, hash: state.pointee.hasher.hash(member))
+    func find(_ member: ByteView, hash: UInt64 = 0) -> ScoredMember? {
+        let handle = table.find(member, hash: known(hash, member))
         return handle.isNone ? nil : ScoredMember(handle, arena)
     }
 
     /// Adds a member the caller knows to be absent; false when there is no memory for it.
-    func insert(_ member: ByteView, score: Double) -> Bool {
+    func insert(_ member: ByteView, score: Double, hash: UInt64 = 0) -> Bool {
         guard let new = ScoredMember.make(member, score: score, in: arena) else { return false }
         state.pointee.memberBytes += new.memoryBytes(in: arena)
-        table.insert(new.handle, hash: state.pointee.hasher.hash(member))
+        table.insert(new.handle, hash: known(hash, member))
         tree.insert(new)
         return true
     }
@@ -131,12 +133,40 @@ struct RankedSet {
         tree.setScore(score, of: member)
     }
 
+    @inline(__always)
+    private func known(_ hash: UInt64, _ member: ByteView) -> UInt64 {
+        hash != 0 ? hash : state.pointee.hasher.hash(member)
+    }
+
     /// Removes a member of this set and frees it.
-    func remove(_ member: ScoredMember) {
+    func remove(_ member: ScoredMember, hash: UInt64 = 0) {
         tree.remove(member)
-        table.remove(entry: member.handle, hash: state.pointee.hasher.hash(member.member))
+        forget(member, known(hash, member.member))
+    }
+
+    /// Removes the member of this rank and frees it.
+    func remove(at rank: Int) {
+        let member = tree.remove(at: rank)
+        forget(member, state.pointee.hasher.hash(member.member))
+    }
+
+    private func forget(_ member: ScoredMember, _ hash: UInt64) {
+        table.remove(entry: member.handle, hash: hash)
         state.pointee.memberBytes -= member.memoryBytes(in: arena)
         member.free(in: arena)
+    }
+
+    // MARK: - Looking ahead
+
+    /// First of two stages: asks for the group where the member of this hash belongs.
+    func prefetchGroup(hash: UInt64) { table.prefetchGroup(hash: hash) }
+
+    /// Second stage: asks for the member.
+    func prefetchMember(hash: UInt64) { table.prefetchCandidate(hash: hash) }
+
+    /// Asks for the group of a member that has arrived and is about to be removed.
+    func prefetchGroup(of member: ScoredMember) {
+        table.prefetchGroup(hash: state.pointee.hasher.hash(member.member))
     }
 
     // MARK: - Scanning

@@ -35,7 +35,8 @@ struct DataDigest {
         case .list: mixList(database.list(entry))
         case .set: addMembers(SetValue(entry, database.keyspace.values))
         case .hash: addFields(database.hashValue(entry))
-        case .sortedSet, .stream: break  // each joins with its type
+        case .sortedSet: addScored(database.sortedSet(of: entry))
+        case .stream: break  // joins with its type
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
     }
@@ -48,6 +49,20 @@ struct DataDigest {
     private mutating func addMembers(_ set: SetValue) {
         var cursor = SetValue.Cursor()
         while let member = set.next(from: &cursor) { member.withBytes { add($0) } }
+    }
+
+    private mutating func addScored(_ set: SortedSetValue) {
+        var walk = set.walk(from: 0)
+        while let element = walk.next() {
+            var one = DataDigest()
+            element.member.withText { one.mix($0) }
+            withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
+                guard let start = $0.baseAddress else { return }
+                let length = NumberText.write(double: element.score, to: start)
+                one.mix(ByteView(start: start, count: length))
+            }
+            add(one)
+        }
     }
 
     private mutating func addFields(_ hash: HashValue) {

@@ -33,8 +33,8 @@ struct CollectionValue {
         switch type {
         case .list: ListValue.blockCount(encoding, payload, in: arena)
         case .set: SetValue.blockCount(encoding, payload, in: arena)
-        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.blockCount(encoding, payload, in: arena)
+        case .hash: HashValue.blockCount(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -46,8 +46,8 @@ struct CollectionValue {
         switch type {
         case .list: return ListValue.free(encoding, payload, blocks: blocks, in: arena)
         case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
-        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         case .sortedSet: return SortedSetValue.free(encoding, payload, blocks: blocks, in: arena)
+        case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -61,6 +61,7 @@ struct CollectionValue {
     func prefetchGroup(hash: UInt64, in arena: Arena) {
         switch type {
         case .set: SetValue.prefetchGroup(encoding, payload, hash, in: arena)
+        case .sortedSet: SortedSetValue.prefetchGroup(encoding, payload, hash, in: arena)
         case .hash: HashValue.prefetchGroup(encoding, payload, hash, in: arena)
         default: break
         }
@@ -69,6 +70,7 @@ struct CollectionValue {
     func prefetchElement(hash: UInt64, in arena: Arena) {
         switch type {
         case .set: SetValue.prefetchMember(encoding, payload, hash, in: arena)
+        case .sortedSet: SortedSetValue.prefetchMember(encoding, payload, hash)
         case .hash: HashValue.prefetchField(encoding, payload, hash, in: arena)
         default: break
         }
@@ -83,8 +85,8 @@ struct CollectionValue {
         switch type {
         case .list: ListValue.memoryBytes(encoding, payload, in: arena)
         case .set: SetValue.memoryBytes(encoding, payload, in: arena)
-        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.memoryBytes(encoding, payload, in: arena)
+        case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
         default: preconditionFailure("a value of a type that does not exist")
         }
     }
@@ -97,7 +99,7 @@ struct CollectionValue {
             switch type {
             case .list: ListValue.copy(encoding, payload, in: arena)
             case .set: try SetValue.copy(encoding, payload, in: arena)
-            case .sortedSet: SortedSetValue.copy(encoding, payload, in: arena)
+            case .sortedSet: try SortedSetValue.copy(encoding, payload, in: arena)
             case .hash: try HashValue.copy(encoding, payload, in: arena)
             default: preconditionFailure("a value of a type that does not exist")
             }
@@ -109,8 +111,8 @@ struct CollectionValue {
         switch type {
         case .list: ListValue.encodingName
         case .set: SetValue.encodingName(encoding)
-        case .hash: HashValue.encodingName(encoding)
         case .sortedSet: SortedSetValue.encodingName(encoding)
+        case .hash: HashValue.encodingName(encoding)
         default: type.name
         }
     }

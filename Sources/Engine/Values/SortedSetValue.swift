@@ -37,6 +37,16 @@ struct SortedSetValue {
                 || firstMemberBytes > ground.longestPackedMember)
     }
 
+    /// An empty set for `members` members, ranked at once where they are too many to pack them.
+    static func make(on ground: Ground, members: Int) -> SortedSetValue {
+        SortedSetValue(on: ground, isRanked: members > ground.mostPackedMembers)
+    }
+
+    /// An empty ranked set, for a result whose size is not known; see `packIfSmall`.
+    static func makeRanked(on ground: Ground) -> SortedSetValue {
+        SortedSetValue(on: ground, isRanked: true)
+    }
+
     private init(on ground: Ground, isRanked: Bool) {
         self.ground = ground
         encoding = isRanked ? Self.ranked : Self.packed
@@ -71,17 +81,19 @@ struct SortedSetValue {
     var count: Int { isRanked ? set.count : listpack.count / 2 }
 
     /// The score of `member`; nil when it is none.
+    ///
+    /// `hash` is that of the member, 0 where it is not known; so in what follows.
     @inline(__always)
-    func score(of member: ByteView) -> Double? {
-        if isRanked { return set.find(member)?.score }
+    func score(of member: ByteView, hash: UInt64 = 0) -> Double? {
+        if isRanked { return set.find(member, hash: hash)?.score }
         return packedPlace(of: member)?.score
     }
 
     /// How many members stand before `member`, and its score; nil when it is none.
     @inline(__always)
-    func rank(of member: ByteView) -> (rank: Int, score: Double)? {
+    func rank(of member: ByteView, hash: UInt64 = 0) -> (rank: Int, score: Double)? {
         if isRanked {
-            guard let element = set.find(member) else { return nil }
+            guard let element = set.find(member, hash: hash) else { return nil }
             return (set.tree.rank(of: element), element.score)
         }
         return packedRank(of: member)
@@ -130,6 +142,14 @@ struct SortedSetValue {
             ranked: nil, packed: listpack.cursor(from: place), isReversed: isReversed)
     }
 
+    /// Says that the members to come on `walk` will soon be removed.
+    func prepareRemoval(behind walk: SortedSetWalk) {
+        guard isRanked, let ranked = walk.ranked,
+            let upcoming = set.tree.upcoming(of: ranked)
+        else { return }
+        set.prefetchGroup(of: upcoming)
+    }
+
     /// The member of this rank, which must exist.
     func element(at rank: Int) -> SortedSetElement {
         var walk = walk(from: rank)
@@ -160,6 +180,8 @@ struct SortedSetValue {
         static let onlyLess = Conditions(rawValue: 8)
         /// The score is to be added to the one there is.
         static let increments = Conditions(rawValue: 16)
+        /// A zero of the other sign is another score.
+        static let exactly = Conditions(rawValue: 32)
     }
 
     enum Outcome {
@@ -173,16 +195,17 @@ struct SortedSetValue {
     /// Adds `member` or changes its score, as far as `conditions` allow; `score` becomes what the
     /// member has then.
     mutating func add(
-        _ member: ByteView, _ score: inout Double, _ conditions: Conditions = []
+        _ member: ByteView, _ score: inout Double, _ conditions: Conditions = [],
+        hash: UInt64 = 0
     ) throws(CommandError) -> Outcome {
         if isRanked {
-            if let element = set.find(member) {
+            if let element = set.find(member, hash: hash) {
                 let outcome = Self.decide(element.score, &score, conditions)
                 if outcome == .updated { set.setScore(score, of: element) }
                 return outcome
             }
             if conditions.contains(.onlyPresent) { return .refused }
-            guard set.insert(member, score: score) else { throw .outOfMemory }
+            guard set.insert(member, score: score, hash: hash) else { throw .outOfMemory }
             return .added
         }
         return try addPacked(member, &score, conditions)
@@ -227,14 +250,18 @@ struct SortedSetValue {
         if conditions.contains(.onlyGreater) && wanted <= old { return .refused }
         if conditions.contains(.onlyLess) && wanted >= old { return .refused }
         score = wanted
-        return wanted == old ? .unchanged : .updated
+        if wanted == old {
+            let isSame = wanted.bitPattern == old.bitPattern || !conditions.contains(.exactly)
+            return isSame ? .unchanged : .updated
+        }
+        return .updated
     }
 
     /// Removes `member`; false when it is none.
-    mutating func remove(_ member: ByteView) -> Bool {
+    mutating func remove(_ member: ByteView, hash: UInt64 = 0) -> Bool {
         if isRanked {
-            guard let element = set.find(member) else { return false }
-            set.remove(element)
+            guard let element = set.find(member, hash: hash) else { return false }
+            set.remove(element, hash: hash)
             return true
         }
         guard let place = packedPlace(of: member)?.place else { return false }
@@ -248,7 +275,7 @@ struct SortedSetValue {
     mutating func removeRange(from rank: Int, count: Int) {
         if isRanked {
             let set = set
-            for _ in 0..<count { set.remove(set.tree.element(at: rank)) }
+            for _ in 0..<count { set.remove(at: rank) }
             return
         }
         var listpack = listpack
@@ -298,16 +325,22 @@ struct SortedSetValue {
         }
         place = listpack.insert(ListpackElement(member), at: place)
         let next = listpack.position(after: place) ?? listpack.end
-        if let integer = Self.integer(score) {
-            _ = listpack.insert(ListpackElement(integer), at: next)
-        } else {
-            withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
-                guard let start = $0.baseAddress else { return }
-                let length = NumberText.write(double: score, to: start)
-                _ = listpack.insert(ByteView(start: start, count: length), at: next)
-            }
-        }
+        Self.insert(score, into: &listpack, at: next)
         payload = listpack.block.word
+    }
+
+    private static func insert(
+        _ score: Double, into listpack: inout Listpack, at place: Listpack.Position
+    ) {
+        if let integer = integer(score) {
+            _ = listpack.insert(ListpackElement(integer), at: place)
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
+            guard let start = text.baseAddress else { return }
+            let length = NumberText.write(double: score, to: start)
+            _ = listpack.insert(ByteView(start: start, count: length), at: place)
+        }
     }
 
     /// The score as an integer, if it is one that half of Int64 can hold, as Redis packs them.
@@ -323,6 +356,23 @@ struct SortedSetValue {
         case .integer(let integer): Double(integer)
         case .bytes(let text): NumberText.double(text) ?? 0
         }
+    }
+
+    /// Packs a ranked set where its members are few and short enough.
+    mutating func packIfSmall() {
+        guard isRanked, count <= ground.mostPackedMembers else { return }
+        var packed = Listpack.create(in: ground.arena)
+        var walk = set.tree.walk(from: 0)
+        while let element = walk.next() {
+            let member = element.member
+            guard member.count <= ground.longestPackedMember, packed.canTake(member.count + 64)
+            else { return packed.free() }
+            packed.append(member)
+            Self.insert(element.score, into: &packed, at: packed.end)
+        }
+        set.destroy()
+        encoding = Self.packed
+        payload = packed.block.word
     }
 
     private mutating func becomeRanked() throws(CommandError) {
@@ -416,15 +466,27 @@ extension SortedSetValue {
         return true
     }
 
+    /// Asks for what leads to the member of this hash, then, when that has arrived, for the member.
+    static func prefetchGroup(
+        _ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena
+    ) {
+        if encoding == ranked { return RankedSet(word: payload).prefetchGroup(hash: hash) }
+        Block(word: payload).prefetch(in: arena)
+    }
+
+    static func prefetchMember(_ encoding: UInt8, _ payload: UInt64, _ hash: UInt64) {
+        if encoding == ranked { RankedSet(word: payload).prefetchMember(hash: hash) }
+    }
+
     static func memoryBytes(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
         encoding == ranked ? RankedSet(word: payload).memoryBytes : Block(word: payload).bytes
     }
 
-    static func copy(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> UInt64 {
+    static func copy(
+        _ encoding: UInt8, _ payload: UInt64, in arena: Arena
+    ) throws(CommandError) -> UInt64 {
         if encoding == ranked {
-            guard let copy = RankedSet(word: payload).copied() else {
-                preconditionFailure("the arena is exhausted while a sorted set is copied")
-            }
+            guard let copy = RankedSet(word: payload).copied() else { throw .outOfMemory }
             return copy.word
         }
         return Listpack(Block(word: payload), in: arena).copied().block.word
