@@ -19,10 +19,13 @@ let package = Package(
     targets: [
         // What Swift cannot import: epoll's unions, prefetch and vector compares, fork.
         .target(name: "CLinux"),
+        // LZF from Debian's liblzf: the format of Redis's compressed lists and strings.
+        .systemLibrary(name: "CLZF", pkgConfig: "liblzf", providers: [.apt(["liblzf-dev"])]),
         // The kernel: descriptors, epoll, timers, clocks, signals, files, the background thread.
         .target(name: "Reactor", dependencies: ["CLinux"], swiftSettings: strict),
         // Everything hot and mutually recursive, in one module, so that the optimiser sees it whole.
-        .target(name: "Engine", dependencies: ["CLinux", "Reactor"], swiftSettings: strict),
+        .target(
+            name: "Engine", dependencies: ["CLinux", "CLZF", "Reactor"], swiftSettings: strict),
         .executableTarget(
             name: "ServerMain", dependencies: ["Engine", "Reactor"], swiftSettings: strict),
 
