@@ -26,6 +26,10 @@ struct WatchedKeys {
 
     private var watches: [Name: ContiguousArray<Watch>] = [:]
     private var clients: [UInt64: Set<Name>] = [:]
+    /// Bytes this takes, about.
+    private(set) var memoryBytes = 0
+    /// What a watch takes beside the key's bytes, about.
+    private static let watchBytes = 160
 
     var isEmpty: Bool { clients.isEmpty }
     /// Clients that watch something, and keys that are watched.
@@ -41,6 +45,7 @@ struct WatchedKeys {
     mutating func add(client: UInt64, _ name: Name, _ presence: Presence) -> Bool {
         guard clients[client, default: []].insert(name).inserted else { return false }
         watches[name, default: []].append(Watch(client: client, presence: presence))
+        memoryBytes += Self.watchBytes + name.key.count
         return true
     }
 
@@ -49,6 +54,7 @@ struct WatchedKeys {
         guard let names = clients.removeValue(forKey: client) else { return [] }
         for name in names {
             watches[name]?.removeAll { $0.client == client }
+            memoryBytes -= Self.watchBytes + name.key.count
             if watches[name]?.isEmpty ?? false { watches[name] = nil }
         }
         return names

@@ -23,7 +23,7 @@ struct WatchedKeysTests {
         #expect(watched.remove(client: 1) == [])
         #expect(watched.broken(by: name("a")) == [2])
         _ = watched.remove(client: 2)
-        #expect(watched.isEmpty && watched.keyCount == 0)
+        #expect(watched.isEmpty && watched.keyCount == 0 && watched.memoryBytes == 0)
     }
 
     @Test func `what was over when the watch began is missed by nobody`() {
