@@ -19,16 +19,25 @@ enum ConnectionCommands {
                 syntax: "[protover [AUTH username password] [SETNAME clientname]]",
                 secrets: helloSecrets, hello),
             Command(
-                "PING", .atLeast(1), [.fast], [.connection], group: .connection, since: "1.0.0",
+                "PING", .atLeast(1), [.fast, .whileSubscribed], [.connection], group: .connection,
+                since: "1.0.0",
                 "Replies PONG, or the message given.", syntax: "[message]",
                 tips: ["request_policy:all_shards", "response_policy:all_succeeded"], ping),
             Command(
-                "QUIT", .atLeast(1), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy],
+                "QUIT", .atLeast(1),
+                [
+                    .noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate,
+                    .whileSubscribed,
+                ],
                 [.connection], group: .connection, since: "1.0.0",
                 "Closes the connection once its replies are sent.",
                 deprecated: ("7.2.0", "just closing the connection"), quit),
             Command(
-                "RESET", .exactly(1), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy],
+                "RESET", .exactly(1),
+                [
+                    .noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate,
+                    .whileSubscribed,
+                ],
                 [.connection], group: .connection, since: "6.2.0",
                 "Brings the connection back to the state it began in.", reset),
             Command(
@@ -147,7 +156,16 @@ enum ConnectionCommands {
 
     // MARK: - PING [message]
 
+    /// A subscriber that speaks RESP2 gets it in the form of a message.
     static func ping(_ call: inout Call) throws(CommandError) {
+        let isMessage =
+            call.connection.gate.contains(.subscribed)
+            && call.connection.session.protocolVersion == 2
+        if isMessage && call.arguments.count <= 2 {
+            call.reply.array(2)
+            call.reply.bulk("pong")
+            return call.reply.bulk(call.arguments.count == 2 ? call.arguments[1] : .empty)
+        }
         switch call.arguments.count {
         case 1: call.reply.simple("PONG")
         case 2: call.reply.bulk(call.arguments[1])

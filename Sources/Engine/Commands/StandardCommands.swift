@@ -32,6 +32,8 @@ enum StandardCommands {
             StreamGroupCommands.table,
             StreamInfoCommands.table,
             SortCommand.table,
+            TransactionCommands.table,
+            PubSubCommands.table,
         ].flatMap { $0 }
     }
 }

@@ -135,6 +135,12 @@ struct CommandFlags: OptionSet, Sendable {
     static let touchesArbitraryKeys = CommandFlags(rawValue: 1 << 26)
     /// Documented as internal (COMMAND DOCS `syscmd`).
     static let systemCommand = CommandFlags(rawValue: 1 << 27)
+    /// Runs at once even inside MULTI, where others are queued.
+    static let immediate = CommandFlags(rawValue: 1 << 28)
+    /// Does what the transaction has queued: passes the gates as all of that would.
+    static let runsQueue = CommandFlags(rawValue: 1 << 29)
+    /// May be sent by a subscriber that speaks RESP2.
+    static let whileSubscribed = CommandFlags(rawValue: 1 << 30)
 
     /// The names of the printed flags, by bit.
     static let names = [

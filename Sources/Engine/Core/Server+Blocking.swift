@@ -90,7 +90,7 @@ extension Server {
     func noteForBlocked(_ event: RecordedEvent) {
         switch event.event.kind {
         case .new, .stream, .unnamed:
-            if event.event == .swapped {
+            if event.event == .swapped || event.event == .flushed {
                 blocked.databaseChanged(event.database)
             } else {
                 blocked.keyAppeared(

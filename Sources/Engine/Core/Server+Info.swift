@@ -106,10 +106,10 @@ extension Server {
         info.field("client_recent_max_output_buffer", sampling.buffers.largestOutput)
         info.field("blocked_clients", blockedCount)
         info.field("tracking_clients", tracking.clientCount)
-        info.field("pubsub_clients", 0)
-        info.field("watching_clients", 0)
+        info.field("pubsub_clients", subscriptions.clientCount)
+        info.field("watching_clients", transactions.watched.clientCount)
         info.field("clients_in_timeout_table", timedWaiterCount)
-        info.field("total_watched_keys", 0)
+        info.field("total_watched_keys", transactions.watched.keyCount)
         info.field("total_blocking_keys", 0)
         info.field("total_blocking_keys_on_nokey", 0)
     }

@@ -193,7 +193,7 @@ extension Server {
         }
         keyspace.refreshEarliestDeadline()
         if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
-        if keyspace.hasEvents { followEvents(by: 0) }
+        if keyspace.hasEvents { followEvents() }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)
         noteLatency(.expireCycle, nanoseconds: elapsed)

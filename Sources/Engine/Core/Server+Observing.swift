@@ -55,7 +55,8 @@ extension Server {
     /// Looks at a command that took long, or when somebody wants to see every one.
     @inline(never)
     func look(at call: inout Call, _ number: Int32, ticks: UInt64, replyBytes: Int) {
-        if ticks >= Self.longTicks { refreshTime() }
+        // What must look like one step has one time.
+        if ticks >= Self.longTicks && !holdsWaitersBack { refreshTime() }
         let nanoseconds = statistics.tickScale.nanoseconds(ticks: ticks)
         let flags = commands.index.flags(number)
         if settings.latencyMonitorMilliseconds > 0 {

@@ -15,6 +15,7 @@ extension Server {
         followLogSettings()
         followClientMemoryLimit()
         limitTracking()
+        followSubscribers()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {

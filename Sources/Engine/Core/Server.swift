@@ -44,6 +44,9 @@ final class Server {
     var blocked = BlockedKeys()
     /// Set while several commands must look like one: nobody is served in between.
     var holdsWaitersBack = false
+    var transactions = TransactionState()
+    /// Who listens to what.
+    let subscriptions: Subscriptions
     var lifecycle = Lifecycle()
     var sampling = Sampling()
     /// What DEBUG switched.
@@ -88,6 +91,7 @@ final class Server {
         keyspace = Keyspace.create(
             databaseCount: settings.databaseCount,
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
+        subscriptions = Subscriptions(hasher: keyspace.hasher)
         lifecycle.startedAt = clock.wallMilliseconds
         lifecycle.runID = Self.randomIdentifier()
         lifecycle.replicationID = Self.randomIdentifier()
@@ -122,7 +126,8 @@ final class Server {
 
     /// Bytes in use: data, tables, buffers, and the objects of the connections.
     var usedMemory: Int {
-        keyspace.usedBytes + connections.count * Connection.ownBytes + Self.fixedBytes
+        keyspace.usedBytes + connections.count * Connection.ownBytes + subscriptions.memoryBytes
+            + transactions.watched.memoryBytes + Self.fixedBytes
     }
 
     /// What the program holds besides, measured once: tables of commands and settings, runtime.
