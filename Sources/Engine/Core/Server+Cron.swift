@@ -84,6 +84,8 @@ extension Server {
         sampleRates()
         walkConnections()
         saveIfDue()
+        limitTracking()
+        clientMemory.mayEvict = true
         sampling.cronTurns &+= 1
         // About once a second.
         if sampling.cronTurns % max(1, settings.hz) == 0 { replyPool.shrink() }
@@ -126,5 +128,9 @@ extension Server {
             output: connection.outputMemory, second: clock.wallMilliseconds / 1000)
         connection.inputRoom = idle > 2000 ? 0 : connection.inputPeak
         connection.inputPeak = idle > 2000 ? 0 : min(connection.inputPeak, 1)
+        if debug.replyPeakResetMilliseconds >= 0 && idle > debug.replyPeakResetMilliseconds {
+            connection.replyPeak = 0
+        }
+        if clientMemory.isLimited { countMemory(of: connection) }
     }
 }
