@@ -12,7 +12,8 @@ import Testing
     /// Values of every type and of compact and large encodings, some with deadlines.
     private func fill(_ client: Client) throws {
         for number in 0..<300 {
-            try client.run("SET", "string:\(number)", String(repeating: "value", count: number % 40))
+            try client.run(
+                "SET", "string:\(number)", String(repeating: "value", count: number % 40))
             try client.run("RPUSH", "list", "element \(number)")
             try client.run("SADD", "set", "member \(number)")
             try client.run("SADD", "integers", "\(number * 7)")
@@ -89,7 +90,9 @@ import Testing
             server.log.contains("Background saving terminated by signal 9")
         }
         #expect(try Data(contentsOf: server.file("dump.rdb")) == before)
-        let info = try ServerProcess.run(["redis-cli", "-p", "\(server.port)", "INFO", "persistence"])
+        let info = try ServerProcess.run([
+            "redis-cli", "-p", "\(server.port)", "INFO", "persistence",
+        ])
         #expect(info.output.contains("rdb_last_bgsave_status:err"))
     }
 

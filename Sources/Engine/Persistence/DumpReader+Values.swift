@@ -48,6 +48,8 @@ struct ValueReader {
             DumpFormat.hashListpackPreview, DumpFormat.hashWithDeadlines,
             DumpFormat.hashListpackWithDeadlines:
             return try readHash(type, from: &reader)
+        case DumpFormat.stream1, DumpFormat.stream2, DumpFormat.stream3:
+            return try StreamReader(keyspace.arena, type).read(from: &reader, keyspace)
         case DumpFormat.module, DumpFormat.modulePreview:
             throw .unsupported("The RDB file contains module data, and there are no modules here")
         default: throw .corrupt("Unknown RDB encoding type \(type)")

@@ -247,7 +247,9 @@ struct DumpReader: ~Copyable {
         case 255: return -.infinity
         case let count:
             let text = view(try raw(Int(count)))
-            guard let value = NumberText.double(text) else { throw .corrupt("a score is no number") }
+            guard let value = NumberText.double(text) else {
+                throw .corrupt("a score is no number")
+            }
             return value
         }
     }

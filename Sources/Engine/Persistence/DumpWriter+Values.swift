@@ -26,7 +26,7 @@ extension DumpWriter {
             database.sortedSet(of: entry).isRanked
                 ? DumpFormat.sortedSet : DumpFormat.sortedSetListpack
         case .hash: hashType(database.hashValue(entry), dialect)
-        case .stream: preconditionFailure("a value of a type that does not exist")
+        case .stream: DumpFormat.stream2
         }
     }
 
@@ -55,7 +55,7 @@ extension DumpWriter {
         case .set: set(SetValue(entry, database.keyspace.values))
         case .sortedSet: sortedSet(database.sortedSet(of: entry))
         case .hash: hash(database.hashValue(entry), as: type)
-        case .stream: preconditionFailure("a value of a type that does not exist")
+        case .stream: stream(StreamValue(entry, in: database.keyspace.arena))
         }
     }
 

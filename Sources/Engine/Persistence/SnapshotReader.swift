@@ -113,7 +113,8 @@ struct SnapshotReader {
         let stored = try reader.littleEndian(UInt64.self)
         // Zero: whoever wrote it wanted no checksum.
         if options.checks && stored != 0 && stored != computed {
-            throw .corrupt("Wrong RDB checksum expected: (\(hex(computed))) but got (\(hex(stored)))")
+            throw .corrupt(
+                "Wrong RDB checksum expected: (\(hex(computed))) but got (\(hex(stored)))")
         }
     }
 

@@ -41,7 +41,9 @@ struct DumpCommandsTests {
         server.run("SADD", "t", "x", "y")
         server.run("ZADD", "z", "1.5", "a", "-inf", "b")
         server.run("HSET", "h", "f", "v", "1", "2")
-        for key in ["s", "l", "i", "t", "z", "h"] {
+        server.run("XADD", "x", "1-1", "f", "v")
+        server.run("XGROUP", "CREATE", "x", "g", "$")
+        for key in ["s", "l", "i", "t", "z", "h", "x"] {
             let payload = dump(server, key)
             #expect(restore(server, "copy", "0", payload, "REPLACE") == "OK")
             #expect(
@@ -90,11 +92,15 @@ struct DumpCommandsTests {
         #expect(restore(server, "b", "0", body) == .error("ERR Bad data format"))
         #expect(restore(server, "a", "0", body, "REPLACE") == .error("ERR Bad data format"))
         #expect(server.run("GET", "a") == .bulk("1"))
-        #expect(restore(server, "b", "x", payload) == .error(
-            "ERR value is not an integer or out of range"))
+        #expect(
+            restore(server, "b", "x", payload)
+                == .error(
+                    "ERR value is not an integer or out of range"))
         #expect(restore(server, "b", "0", payload, "NONSENSE") == .error("ERR syntax error"))
-        #expect(restore(server, "b", "0", payload, "FREQ", "256") == .error(
-            "ERR Invalid FREQ value, must be >= 0 and <= 255"))
+        #expect(
+            restore(server, "b", "0", payload, "FREQ", "256")
+                == .error(
+                    "ERR Invalid FREQ value, must be >= 0 and <= 255"))
         #expect(server.run("DBSIZE") == 1)
     }
 

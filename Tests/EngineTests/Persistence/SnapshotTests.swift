@@ -7,6 +7,7 @@ struct SnapshotTests {
     /// Limits that let encodings change early, so that each has its values.
     private static let configuration = """
         list-max-listpack-size 6
+        stream-node-max-entries 6
         hash-max-listpack-entries 8
         set-max-intset-entries 8
         set-max-listpack-entries 8
@@ -32,6 +33,10 @@ struct SnapshotTests {
             }
             if number % 7 == 0 { server.run("PEXPIREAT", key, "1800000000000") }
         }
+        for number in 0..<20 { server.run("XADD", "stream", "\(number + 1)-1", "f", text(&random)) }
+        server.run("XGROUP", "CREATE", "stream", "group", "0")
+        server.run("XREADGROUP", "GROUP", "group", "reader", "COUNT", "5", "STREAMS", "stream", ">")
+        server.run("XDEL", "stream", "3-1", "19-1")
         server.run("SELECT", "9")
         server.run("SET", String(repeating: "long key ", count: 60), "v")
         server.run("SELECT", "0")
@@ -97,6 +102,10 @@ struct SnapshotTests {
             let key = "k\(number)"
             #expect(from.run("PEXPIRETIME", key) == to.run("PEXPIRETIME", key))
             #expect(from.run("OBJECT", "ENCODING", key) == to.run("OBJECT", "ENCODING", key))
+        }
+        for question in [["STREAM", "stream", "FULL"], ["CONSUMERS", "stream", "group"]] {
+            let words = ["XINFO"] + question
+            #expect(from.client.run(words) == to.client.run(words))
         }
         #expect(
             to.run("HPEXPIRETIME", "k5", "FIELDS", "1", "nothing") == .array([.integer(-2)]))
