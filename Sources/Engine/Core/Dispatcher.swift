@@ -228,7 +228,7 @@ extension Server {
         if call.connection.gate.contains(.restricted) && !passesAccess(&call, number) {
             return true
         }
-        guard let refusal = refusal(call.connection, flags) else { return false }
+        guard let refusal = refusal(call.connection, number, flags) else { return false }
         call.reply.error(refusal)
         return true
     }
@@ -246,7 +246,9 @@ extension Server {
     }
 
     /// Why the server cannot run such a command now.
-    private func refusal(_ connection: Connection, _ flags: CommandFlags) -> StaticString? {
+    private func refusal(
+        _ connection: Connection, _ number: Int32, _ flags: CommandFlags
+    ) -> StaticString? {
         // A queue takes memory too, whatever is in it.
         let isQueueing = connection.gate.contains(.queueing)
         let takesMemory =
