@@ -113,7 +113,10 @@ ROWS = [
     Row("zrange100", "zsets", "ZRANGE myzset 0 99", (1, 4), "zset", cost=5),
 
     Row("xadd", "streams", "XADD mystream * field value", (1, 16, 64), before=("DEL mystream",)),
-    Row("xrange100", "streams", "XRANGE mystream - + COUNT 100", (1, 4), "stream", cost=10),
+    Row("xrange100", "streams", "XRANGE mystream - + COUNT 100", (1, 4, 16), "stream", cost=10),
+    Row("xreadgroup10", "streams", "XREADGROUP GROUP readers one COUNT 10 STREAMS mystream >", (16,),
+        "stream", cost=25,
+        before=("XGROUP DESTROY mystream readers", "XGROUP CREATE mystream readers 0")),
 
     Row("publish", "other", "PUBLISH channel message", (1, 16)),
     Row("publish100", "other", f"PUBLISH channel {VALUE}", (1, 16), cost=50, subscribers=100),

@@ -26,6 +26,9 @@ enum ServerCommands {
                 "LOLWUT", .atLeast(1), [.readOnly, .fast], group: .server, since: "5.0.0",
                 "Shows a picture and the version.", syntax: "[VERSION version]", lolwut),
             Command(
+                "MONITOR", .exactly(1), [.admin, .noScript, .loading, .stale], group: .server,
+                since: "1.0.0", "Shows every command the server executes.", monitor),
+            Command(
                 "ROLE", .exactly(1), [.noScript, .loading, .stale, .fast], [.admin, .dangerous],
                 group: .server, since: "2.8.12", "Tells the part played in replication.", role),
             Command(
@@ -72,6 +75,18 @@ enum ServerCommands {
         call.reply.array(0)
     }
 
+    // MARK: - MONITOR
+
+    /// Nothing is replied to who does it already.
+    static func monitor(_ call: inout Call) throws(CommandError) {
+        guard call.mayBlock else {
+            throw .text("ERR MONITOR isn't allowed for DENY BLOCKING client")
+        }
+        guard !call.connection.gate.contains(.monitoring) else { return }
+        call.server.startMonitoring(call.connection)
+        call.reply.ok()
+    }
+
     // MARK: - FLUSHALL and FLUSHDB [ASYNC | SYNC]
 
     static func flushall(_ call: inout Call) throws(CommandError) {
@@ -79,7 +94,6 @@ enum ServerCommands {
         var removed = 0
         for index in 0..<call.keyspace.databaseCount {
             removed += call.keyspace[index].removeAll(lazily: lazily)
-            call.keyspace.recordWholesale(.flushed, index)
         }
         call.changedWholesale(by: removed)
         call.reply.ok()
@@ -88,7 +102,6 @@ enum ServerCommands {
     static func flushdb(_ call: inout Call) throws(CommandError) {
         let lazily = try isLazy(&call)
         call.changedWholesale(by: call.database.removeAll(lazily: lazily))
-        call.keyspace.recordWholesale(.flushed, call.database.index)
         call.reply.ok()
     }
 

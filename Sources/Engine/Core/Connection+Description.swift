@@ -17,7 +17,9 @@ extension Server {
             + " db=\(session.database)\(describeSubscriptions(of: connection))"
             + " multi=\(queued(by: connection))"
             + describeBuffers(of: connection, argumentBytes)
-            + " events=\(events(of: connection)) cmd=\(command) user=\(session.user) redir=-1"
+            + " events=\(events(of: connection)) cmd=\(command)"
+            + " user=\(session.user?.shownName ?? "(superuser)")"
+            + " redir=\(session.tracking.shownRedirection)"
             + " resp=\(session.protocolVersion) lib-name=\(session.libraryName)"
             + " lib-ver=\(session.libraryVersion) io-thread=0"
             + " tot-net-in=\(connection.inputBytes) tot-net-out=\(connection.outputBytes)"
@@ -55,10 +57,23 @@ extension Server {
         let blocks =
             (unsent - atOnce + ReplyBlock.standardCapacity - 1) / ReplyBlock.standardCapacity
         let memory = blocks > 0 ? connection.outputMemory : 0
+        // Whoever is being served has a reply buffer too, which is lent to the call.
+        let total =
+            connection.memoryBytes
+            + (argumentBytes > 0 ? argumentBytes + ReplyBlock.standardCapacity : 0)
         return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments)"
             + " multi-mem=\(connection.transactionMemory)"
-            + " rbs=\(max(connection.reply.capacity, 1024)) rbp=\(connection.replyPeak)"
-            + " obl=\(atOnce) oll=\(blocks) omem=\(memory) tot-mem=\(connection.memoryBytes)"
+            + " rbs=\(replyRoom(of: connection)) rbp=\(connection.replyPeak)"
+            + " obl=\(atOnce) oll=\(blocks) omem=\(memory) tot-mem=\(total)"
+    }
+
+    /// The room for replies that a connection has, or needed of late: 1 KiB to 16 KiB.
+    private func replyRoom(of connection: Connection) -> Int {
+        let most = ReplyBlock.standardCapacity
+        if connection.reply.capacity > 0 { return most }
+        var room = 1024
+        while room < min(connection.replyPeak, most) { room *= 2 }
+        return room
     }
 
     /// What a connection that sends something is said to have room for.
@@ -80,9 +95,14 @@ extension Server {
     /// One letter for each peculiarity, `N` for none.
     func flags(of connection: Connection) -> String {
         var flags = ""
+        let tracking = connection.session.tracking
+        if connection.gate.contains(.monitoring) { flags += "O" }
         if connection.gate.contains(.subscribed) { flags += "P" }
         if connection.gate.contains(.queueing) { flags += "x" }
         if !connection.gate.isDisjoint(with: [.blocked, .paused]) { flags += "b" }
+        if tracking.isOn { flags += "t" }
+        if tracking.isRedirectionBroken { flags += "R" }
+        if tracking.options.contains(.broadcast) { flags += "B" }
         if connection.transaction?.isBroken ?? false { flags += "d" }
         if connection.gate.contains(.closing) {
             flags += connection.closesAfterReply ? "c" : "A"

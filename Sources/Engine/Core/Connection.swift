@@ -19,13 +19,19 @@ final class Connection {
         static let replyMuted = Gate(rawValue: 1 << 3)
         /// CLIENT NO-TOUCH.
         static let noTouch = Gate(rawValue: 1 << 4)
+        /// MONITOR.
+        static let monitoring = Gate(rawValue: 1 << 5)
+        /// The request being executed was received piece by piece.
+        static let large = Gate(rawValue: 1 << 6)
         /// Executes nothing more: closing, blocked, or held back by CLIENT PAUSE.
         static let closing = Gate(rawValue: 1 << 8)
         static let blocked = Gate(rawValue: 1 << 9)
         static let paused = Gate(rawValue: 1 << 10)
+        /// The user may not do everything: each request is checked.
+        static let restricted = Gate(rawValue: 1 << 12)
         static let halted: Gate = [.closing, .blocked, .paused]
         /// What is to be done around a command, however it is allowed to run.
-        static let peculiar: Gate = [.queueing, .subscribed, .replyMuted, .noTouch]
+        static let peculiar: Gate = [.queueing, .subscribed, .replyMuted, .noTouch, .large]
     }
 
     let id: UInt64
@@ -63,6 +69,8 @@ final class Connection {
     var isInReplyList = false
     /// When the soft limit of the output buffer was first exceeded; 0: it is not.
     var softLimitSince: Int64 = 0
+    /// Its share in the memory that `maxmemory-clients` limits, as counted last.
+    var countedMemory = 0
 
     // Counted for CLIENT LIST.
     var commandCount = 0
@@ -108,7 +116,9 @@ final class Connection {
     }
 
     /// Bytes this connection holds: itself, its input and its output.
-    var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory + transactionMemory }
+    var memoryBytes: Int {
+        Self.ownBytes + inputMemory + outputMemory + transactionMemory + session.tracking.bytes
+    }
     var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
     var outputMemory: Int { reply.capacity + held.capacity }
     var transactionMemory: Int { transaction?.memoryBytes ?? 0 }

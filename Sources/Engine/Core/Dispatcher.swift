@@ -34,11 +34,10 @@ extension Server {
         statistics.record(number, ticks: elapsed)
         call.connection.commandCount &+= 1
         if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
-        if elapsed > Self.longTicks { noteLongCommand() }
-        if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
-        if !keyspace.interest.isEmpty && keyspace.hasEvents {
-            followEvents(speaker: call.connection.id)
+        if elapsed >= attention.ticks || call.reply.count >= attention.replyBytes {
+            look(at: &call, number, ticks: elapsed, replyBytes: call.reply.count &- lengthBefore)
         }
+        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents(of: &call) }
     }
 
     /// An error stands alone: a reply begun before memory ran out is taken back.
@@ -49,34 +48,32 @@ extension Server {
         call.reply.error(error)
     }
 
-    /// About a quarter of a millisecond: after such a command the clock is read anew.
-    private static let longTicks: UInt64 = 500_000
-    private static let largeReplyBytes = 64 * 1024
-
-    @inline(never)
-    private func noteLongCommand() {
-        // What must look like one step has one time.
-        if !holdsWaitersBack { refreshTime() }
-    }
-
     @inline(never)
     private func noteFailure(_ call: inout Call, _ number: Int32) {
         statistics.countError(call.reply.lastError)
         statistics.countFailed(number)
     }
 
+    /// Hands the effects of a command to whoever follows the keyspace.
+    @inline(never)
+    func followEvents(of call: inout Call) {
+        followEvents(speaker: call.connection.id)
+        answerOwnMessages(&call)
+    }
+
     /// Hands the recorded effects to whoever follows the keyspace.
     ///
-    /// - Parameter speaker: the client whose replies are in the hands of a running command, if any.
-    @inline(never)
+    /// - Parameter speaker: the client whose command they are of and whose replies are in its hands;
+    ///   0 if none.
     func followEvents(speaker: UInt64 = 0) {
-        // Propagation and tracking join here, each with its bit of interest.
+        // Propagation joins here, with its bit of interest.
         subscriptions.speaker = speaker
         defer { subscriptions.speaker = 0 }
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
                 if keyspace.interest.contains(.watchers) { noteForWatchers(event) }
+                if keyspace.interest.contains(.tracking) { noteForTracking(event, by: speaker) }
                 if keyspace.interest.contains(.notifications) { notify(event) }
             }
         } while serveNextLine() || keyspace.hasEvents
@@ -189,8 +186,7 @@ extension Server {
         let own = commands.index.flags(number)
         let flags = effectiveFlags(own, of: call.connection)
         let before = call.reply.count
-        if let refusal = refusal(call, number, flags) {
-            call.reply.error(refusal)
+        if writesRefusal(&call, number, flags) {
             statistics.countRejected(number)
             finishRefusal(&call, before)
             return false
@@ -200,7 +196,8 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(flags) {
+        if gate.contains(.paused) && mustWait(flags) && !call.connection.gate.contains(.monitoring)
+        {
             hold(call.connection)
             return false
         }
@@ -212,7 +209,28 @@ extension Server {
         }
         if call.connection.gate.isDisjoint(with: .peculiar) { return true }
         runPeculiarly(&call, number, before)
+        if call.connection.gate.contains(.large) { logLargeRequest(call, number) }
         return false
+    }
+
+    /// Whether the command may not run now; replies why, in Redis's order.
+    private func writesRefusal(
+        _ call: inout Call, _ number: Int32, _ flags: CommandFlags
+    ) -> Bool {
+        if mustAuthenticate(call.connection) && !flags.contains(.noAuth) {
+            call.reply.error("NOAUTH Authentication required.")
+            return true
+        }
+        if call.connection.gate.contains(.queueing) && flags.contains(.noMulti) {
+            call.reply.error("ERR Command not allowed inside a transaction")
+            return true
+        }
+        if call.connection.gate.contains(.restricted) && !passesAccess(&call, number) {
+            return true
+        }
+        guard let refusal = refusal(call.connection, flags) else { return false }
+        call.reply.error(refusal)
+        return true
     }
 
     /// Writes why a subscriber that speaks RESP2 may not send the command; false if it may.
@@ -227,19 +245,10 @@ extension Server {
         return true
     }
 
-    /// Why the command may not run now, in Redis's order.
-    private func refusal(_ call: borrowing Call, _ number: Int32, _ flags: CommandFlags)
-        -> StaticString?
-    {
-        let connection = call.connection
-        if mustAuthenticate(connection) && !flags.contains(.noAuth) {
-            return "NOAUTH Authentication required."
-        }
-        let isQueueing = connection.gate.contains(.queueing)
-        if isQueueing && flags.contains(.noMulti) {
-            return "ERR Command not allowed inside a transaction"
-        }
+    /// Why the server cannot run such a command now.
+    private func refusal(_ connection: Connection, _ flags: CommandFlags) -> StaticString? {
         // A queue takes memory too, whatever is in it.
+        let isQueueing = connection.gate.contains(.queueing)
         let takesMemory =
             flags.contains(.denyOOM) || (isQueueing && !flags.contains(.immediate))
         if gate.contains(.memoryLimit) && takesMemory && isOverMemoryLimit {
@@ -247,6 +256,11 @@ extension Server {
         }
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"
+        }
+        if connection.gate.contains(.monitoring)
+            && !flags.isDisjoint(with: [.readOnly, .write, .mayReplicate])
+        {
+            return "ERR Replica can't interact with the keyspace"
         }
         return nil
     }

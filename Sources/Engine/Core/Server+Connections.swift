@@ -41,7 +41,7 @@ extension Server {
             statistics.connectionsRejected += 1
             return turnAway(descriptor, "-ERR max number of clients reached\r\n")
         }
-        if settings.isProtectedMode && settings.requiredPassword == nil && !isUnix
+        if settings.isProtectedMode && access.defaultUser.rules.needsNoPassword && !isUnix
             && !Socket.isLoopback(descriptor)
         {
             statistics.connectionsRejected += 1
@@ -71,6 +71,7 @@ extension Server {
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
         beginSession(connection)
         connections.insert(connection)
+        if clientMemory.isLimited { countMemory(of: connection) }
         statistics.connectionsReceived += 1
         return connection
     }
@@ -126,6 +127,7 @@ extension Server {
         if connection.watchesWritable {
             connection.watchesWritable = false
             updateInterest(connection)
+            if clientMemory.isLimited { countMemory(of: connection) }
         }
     }
 
@@ -138,6 +140,7 @@ extension Server {
     private func waitForRoom(_ connection: Connection) {
         checkOutputLimit(connection, connection.reply.count)
         guard connection.transport.isOpen else { return }
+        if clientMemory.isLimited { countMemory(of: connection) }
         // Who is to be closed is not read from: bytes that keep coming must not wake the loop.
         let watchesReadable =
             connection.watchesReadable && !connection.gate.contains(.closing)
@@ -243,6 +246,9 @@ extension Server {
         connection.transport.close()
         connection.large = nil
         forgetBlocked(connection)
+        stopTracking(connection)
+        stopMonitoring(connection)
+        forgetMemory(of: connection)
         endTransaction(connection)
         endSubscriptions(connection)
         connection.pending.release()

@@ -68,8 +68,10 @@ extension Server {
 
     /// What is done before the loop may sleep, in this order: replies leave last.
     func beforeSleep() {
+        sendMessages()
         sendReplies()
         closeMarked()
+        if clientMemory.isLimited && clientMemory.isExceeded { evictClients() }
         handBuriedBlocksOver()
         scheduleExpiry()
     }
@@ -194,5 +196,6 @@ extension Server {
         if keyspace.hasEvents { followEvents() }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)
+        noteLatency(.expireCycle, nanoseconds: elapsed)
     }
 }

@@ -43,9 +43,11 @@ struct KeyEvent: Equatable, Sendable {
     static let moveTo = KeyEvent("move_to", .generic)
     /// All keys of a database took another's place.
     static let swapped = KeyEvent("swapped", .unnamed)
+    /// A stream, which somebody may be reading for a group, is gone.
+    static let streamLost = KeyEvent("lost", .unnamed)
     /// All keys of a database are gone.
     static let flushed = KeyEvent("flushed", .unnamed)
-    /// A value that is no string took the place of another value.
+    /// A value that is no string took the place of another value, or any that of a stream.
     static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
@@ -76,6 +78,13 @@ struct RecordedEvent {
     let key: [UInt8]
 }
 
+/// A request that, whenever it is repeated, has the effect a command has had: no time, no chance and
+/// nobody waiting decides about it.
+struct PropagatedRequest: Equatable {
+    let database: Int
+    let arguments: [[UInt8]]
+}
+
 /// Everything the databases share: arena, hash seed, time, counters, and who wants to know of changes.
 ///
 /// A trivial handle to state at a fixed address; created once for the life of the server.
@@ -103,6 +112,7 @@ struct Keyspace {
         var databases: UnsafeMutablePointer<Database>
         var databaseCount: Int
         var events: ContiguousArray<RecordedEvent>
+        var propagated: ContiguousArray<PropagatedRequest> = []
         var graveyard: Graveyard
         var limits: StringLimits
         let values: ValueContext
@@ -348,6 +358,19 @@ struct Keyspace {
     }
 
     var hasEvents: Bool { !state.pointee.events.isEmpty }
+
+    /// States the form in which a command's effect reaches replicas and the AOF.
+    func propagate(_ arguments: [[UInt8]], in database: Database) {
+        state.pointee.propagated.append(
+            PropagatedRequest(database: database.index, arguments: arguments))
+    }
+
+    /// The forms stated since the last call, oldest first.
+    func takePropagated() -> ContiguousArray<PropagatedRequest> {
+        let propagated = state.pointee.propagated
+        state.pointee.propagated = []
+        return propagated
+    }
 
     // MARK: - Memory
 

@@ -28,6 +28,11 @@ final class TestServer {
             settings: settings, commands: StandardCommands.all, log: log,
             clock: ServerClock(manualWallMilliseconds: wallMilliseconds),
             arena: Arena.create(rangeBytes: 1 << 30), freesDataAtEnd: true)
+        do throws(UserLoadFailure) {
+            try server.loadUsers()
+        } catch {
+            preconditionFailure("a test's users are wrong: \(error.reason)")
+        }
         client = TestClient(server)
     }
 
@@ -61,6 +66,23 @@ final class TestServer {
         }
     }
 
+    /// The requests that replicas and the append-only file get to see of one command: its own where
+    /// it changed something and stated no other form.
+    func propagated(_ arguments: String...) -> [String] {
+        server.keyspace.interest.insert(.propagation)
+        defer { server.keyspace.interest.remove(.propagation) }
+        let before = server.keyspace.counters.changes
+        client.run(arguments)
+        let stated = server.keyspace.takePropagated()
+        if !stated.isEmpty {
+            return stated.map { request in
+                request.arguments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+            }
+        }
+        let changes = server.keyspace.counters.changes
+        return changes == before ? [] : [arguments.joined(separator: " ")]
+    }
+
     var lines: [String] { server.log.lines }
 }
 
@@ -77,6 +99,7 @@ final class TestClient {
     @discardableResult
     func run(_ arguments: String...) -> Reply { run(arguments) }
 
+    @discardableResult
     func run(_ arguments: [String]) -> Reply { run(bytes: arguments.map { Array($0.utf8) }) }
 
     /// The reply; `.null` stands for a command that replied nothing at all.
