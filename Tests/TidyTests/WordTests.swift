@@ -49,6 +49,7 @@ struct WordTests {
         "Sources/Engine/RESP/ReplyWriter+Decimals.swift": "digits that C writes",
         "Sources/Engine/RESP/ReplyWriter.swift": "the bytes that are sent",
         "Sources/Engine/RESP/RequestBatch.swift": "requests, views and hashes",
+        "Sources/Engine/Transactions/RequestQueue.swift": "copies of arguments and views of them",
         "Sources/Engine/Values/DecimalSum.swift": "a text that C writes",
         "Sources/Engine/Values/Entry.swift": "a key with its value in one block",
         "Sources/Engine/Values/StreamGroup.swift": "records at fixed addresses",

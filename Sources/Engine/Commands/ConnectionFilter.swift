@@ -13,7 +13,7 @@ struct ConnectionFilter {
         case address(String)
         case localAddress(String)
         case ip(String)
-        case user(String)
+        case user([UInt8])
         case name(String)
         case libraryName(String)
         case libraryVersion(String)
@@ -150,10 +150,12 @@ struct ConnectionFilter {
 
     private static func readUser(
         _ options: inout Options, _ call: inout Call
-    ) throws(CommandError) -> String {
+    ) throws(CommandError) -> [UInt8] {
         let user = try options.next()
-        guard user == "default" else { throw call.fail("ERR No such user '\(user.string)'") }
-        return user.string
+        guard call.server.access.user(user.array) != nil else {
+            throw call.fail("ERR No such user '\(user.string)'")
+        }
+        return user.array
     }
 
     private static func readDatabase(
@@ -212,7 +214,7 @@ struct ConnectionFilter {
         case .address(let name): connection.peerName == name
         case .localAddress(let name): connection.localName == name
         case .ip(let address): connection.peerAddress == address
-        case .user(let user): connection.session.user == user
+        case .user(let user): connection.session.user?.name == user
         case .name(let name): connection.session.name == name
         case .libraryName(let name): connection.session.libraryName == name
         case .libraryVersion(let version): connection.session.libraryVersion == version

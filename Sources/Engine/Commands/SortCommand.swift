@@ -60,11 +60,11 @@ enum SortCommand {
     // MARK: - SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE]
 
     static func sort(_ call: inout Call) throws(CommandError) {
-        try sort(&call, try Request(call.arguments, mayStore: true))
+        try sort(&call, try Request(call, mayStore: true))
     }
 
     static func sortReadOnly(_ call: inout Call) throws(CommandError) {
-        try sort(&call, try Request(call.arguments, mayStore: false))
+        try sort(&call, try Request(call, mayStore: false))
     }
 
     private struct Request {
@@ -80,8 +80,10 @@ enum SortCommand {
         var gets: ContiguousArray<Pattern> = []
         var storeKey: Int?
 
-        init(_ arguments: Arguments, mayStore: Bool) throws(CommandError) {
-            var options = Options(arguments, from: 2)
+        init(_ call: borrowing Call, mayStore: Bool) throws(CommandError) {
+            // Patterns lead to keys that the arguments do not name.
+            let mayFollow = call.server.mayReadAllKeys(call)
+            var options = Options(call.arguments, from: 2)
             while options.hasMore {
                 if options.take("ASC") {
                     isDescending = false
@@ -98,8 +100,17 @@ enum SortCommand {
                 } else if options.remaining > 1, options.take("BY") {
                     let pattern = Pattern(try options.next())
                     weights = pattern
-                    if pattern.star == nil { keepsOrder = true }
+                    if pattern.star == nil {
+                        keepsOrder = true
+                    } else if !mayFollow {
+                        throw .text(
+                            "ERR BY option of SORT denied due to insufficient ACL permissions.")
+                    }
                 } else if options.remaining > 1, options.take("GET") {
+                    guard mayFollow else {
+                        throw .text(
+                            "ERR GET option of SORT denied due to insufficient ACL permissions.")
+                    }
                     gets.append(Pattern(try options.next()))
                 } else {
                     throw .syntax

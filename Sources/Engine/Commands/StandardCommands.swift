@@ -9,12 +9,15 @@ enum StandardCommands {
             ScanCommands.table,
             ConnectionCommands.table,
             ClientCommands.table,
+            AccessCommands.table,
             CommandCommands.table,
             ConfigCommands.table,
             ServerCommands.table,
             MemoryCommands.table,
             DebugCommands.table,
             ShutdownCommands.table,
+            SlowLogCommands.table,
+            LatencyCommands.table,
             ListCommands.table,
             BlockingListCommands.table,
             BitmapCommands.table,
@@ -29,6 +32,8 @@ enum StandardCommands {
             StreamGroupCommands.table,
             StreamInfoCommands.table,
             SortCommand.table,
+            TransactionCommands.table,
+            PubSubCommands.table,
         ].flatMap { $0 }
     }
 }

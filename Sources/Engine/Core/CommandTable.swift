@@ -30,6 +30,8 @@ final class CommandTable {
     private(set) var rows: [Row] = []
     /// Numbers of the top-level commands.
     private(set) var topLevel: [Int32] = []
+    /// How the keys of requests are found, by number.
+    private(set) var keyPlans: ContiguousArray<KeyExtraction.Plan> = []
     /// What the hot path reads; trivial, and without reference counting.
     private(set) var index: CommandIndex
     private var subcommandsByName: [Int32: [String: Int32]] = [:]
@@ -89,6 +91,7 @@ final class CommandTable {
                 mostArguments: most, flags: flags, categories: Self.categories(command),
                 firstKey: keys.first, lastKey: keys.last, keyStep: keys.step, subcommands: [],
                 handler: command.handler))
+        keyPlans.append(KeyExtraction.Plan(command))
         index.append(
             CommandIndex.Row(
                 handler: command.handler, leastArguments: least,

@@ -34,36 +34,71 @@ enum KeyExtraction {
         return (merged.first, merged.last, merged.step, movable)
     }
 
+    /// What finds the keys of one command's requests.
+    struct Plan {
+        let specs: [KeySpec]
+        let finder: KeyFinder?
+        /// Whether the command can have keys at all.
+        let hasKeys: Bool
+        /// Whether the specifications alone may tell where keys are and what is done to them.
+        let trustsSpecs: Bool
+
+        init(_ command: Command) {
+            specs = command.keys.filter { !$0.flags.contains(.notKey) }
+            finder = command.keyFinder
+            hasKeys = finder != nil || !specs.isEmpty
+            trustsSpecs =
+                !specs.isEmpty && !command.keys.contains { $0.flags.contains(.variableFlags) }
+        }
+    }
+
     /// The keys of a request; nil when its arguments do not fit the command.
     static func keys(of row: CommandTable.Row, _ arguments: Arguments) -> [KeyPosition]? {
-        let specs = row.command.keys
-        let usable =
-            specs.contains { !$0.flags.contains(.notKey) }
-            && !specs.contains { $0.flags.contains(.variableFlags) }
-        if usable, let found = fromSpecs(specs, arguments) { return found }
-        if let finder = row.command.keyFinder { return finder(arguments) }
-        return usable ? nil : fromSpecs(specs, arguments)
+        var found: [KeyPosition] = []
+        return find(Plan(row.command), arguments, into: &found) ? found : nil
+    }
+
+    /// Puts the keys of a request into `found`, whose room is used again.
+    ///
+    /// Allocates nothing where specifications tell all.
+    ///
+    /// - Returns: false when the arguments do not fit the command; `found` then holds those keys that
+    ///   can be told all the same.
+    static func find(
+        _ plan: Plan, _ arguments: Arguments, into found: inout [KeyPosition]
+    ) -> Bool {
+        found.removeAll(keepingCapacity: true)
+        let isComplete = fromSpecs(plan.specs, arguments, into: &found)
+        if isComplete && (plan.trustsSpecs || plan.finder == nil) { return true }
+        guard let finder = plan.finder, let keys = finder(arguments) else { return false }
+        found.removeAll(keepingCapacity: true)
+        found.append(contentsOf: keys)
+        return true
     }
 
     /// Whether the command can have keys at all.
-    static func hasKeys(_ row: CommandTable.Row) -> Bool {
-        row.command.keyFinder != nil
-            || row.command.keys.contains { !$0.flags.contains(.notKey) }
-    }
+    static func hasKeys(_ row: CommandTable.Row) -> Bool { Plan(row.command).hasKeys }
 
-    private static func fromSpecs(_ specs: [KeySpec], _ arguments: Arguments) -> [KeyPosition]? {
-        var result: [KeyPosition] = []
+    private static func fromSpecs(
+        _ specs: [KeySpec], _ arguments: Arguments, into result: inout [KeyPosition]
+    ) -> Bool {
         var isComplete = true
-        for spec in specs where !spec.flags.contains(.notKey) {
+        for spec in specs {
             guard let begin = start(of: spec, arguments) else { continue }
-            guard begin > 0, let range = positions(of: spec, begin, arguments) else { return nil }
+            if spec.flags.contains(.incomplete) { isComplete = false }
+            guard begin > 0, let range = positions(of: spec, begin, arguments) else {
+                isComplete = false
+                continue
+            }
             for index in range {
-                guard index < arguments.count else { return nil }
+                guard index < arguments.count else {
+                    isComplete = false
+                    break
+                }
                 result.append(KeyPosition(index: index, access: spec.access, flags: spec.flags))
             }
-            if spec.flags.contains(.incomplete) { isComplete = false }
         }
-        return isComplete ? result : nil
+        return isComplete
     }
 
     /// Where the keys of `spec` begin; nil when its keyword is absent, 0 when it cannot be known.

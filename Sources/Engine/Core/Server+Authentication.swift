@@ -1,53 +1,43 @@
-/// Who may speak: the password of the configuration, and what a session begins with.
+/// Who speaks on a connection: what a session begins with, and how a client says who it is.
 extension Server {
-    /// Whether a client has to say who it is.
-    var requiresAuthentication: Bool { settings.requiredPassword != nil }
-
     /// Whether `connection` may only say who it is.
     @inline(__always)
     func mustAuthenticate(_ connection: Connection) -> Bool {
-        connection.gate.contains(.unauthenticated) && requiresAuthentication
+        connection.gate.contains(.unauthenticated) && access.requiresAuthentication
     }
 
-    /// Makes `connection` speak as `user`; false, and nothing changes, if the password is wrong.
-    func authenticate(_ connection: Connection, user: ByteView, password: ByteView) -> Bool {
-        guard user == "default", isPassword(password) else {
-            statistics.authenticationFailures += 1
+    /// Makes the client of `call` speak as `user`; false, and nothing changes, if there is no such
+    /// user, it is disabled, or the password is wrong.
+    ///
+    /// What it costs does not tell which of these it was.
+    func authenticate(
+        _ call: borrowing Call, as user: ByteView, password: ByteView
+    ) -> Bool {
+        let hash = PasswordHash(of: password.array)
+        guard let known = access.user(user.array), known.accepts(hash) else {
+            noteFailedAuthentication(call, as: user)
             return false
         }
-        connection.session.user = "default"
-        connection.session.isAuthenticated = true
-        connection.gate.remove(.unauthenticated)
+        call.connection.session.user = known
+        call.connection.session.isAuthenticated = true
+        followUser(of: call.connection)
         return true
-    }
-
-    /// Compares in a time that depends on the lengths alone, so that it tells nothing of how much
-    /// of a guess was right.
-    private func isPassword(_ guess: ByteView) -> Bool {
-        guard let password = settings.requiredPassword else { return true }
-        var difference = UInt(bitPattern: password.count ^ guess.count)
-        for index in 0..<guess.count {
-            let expected = password.isEmpty ? 0 : password[index % password.count]
-            difference |= UInt(guess[index] ^ expected)
-        }
-        return difference == 0
     }
 
     /// The user and the rights that a connection begins with.
     func beginSession(_ connection: Connection) {
-        connection.session.user = "default"
-        connection.session.isAuthenticated = !requiresAuthentication
-        if connection.session.isAuthenticated {
-            connection.gate.remove(.unauthenticated)
-        } else {
-            connection.gate.insert(.unauthenticated)
-        }
+        connection.session.user = access.defaultUser
+        connection.session.isAuthenticated = !access.requiresAuthentication
+        followUser(of: connection)
     }
 
     /// RESET: as if the connection had just come, except for its id and what library it uses.
     ///
-    /// Transactions, subscriptions, tracking and monitoring end here too once there are any.
     func resetSession(_ connection: Connection) {
+        stopTracking(connection)
+        stopMonitoring(connection)
+        endTransaction(connection)
+        endSubscriptions(connection)
         let library = (connection.session.libraryName, connection.session.libraryVersion)
         let capabilities = connection.session.capabilities
         connection.session = Session()

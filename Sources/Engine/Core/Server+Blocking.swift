@@ -62,7 +62,10 @@ extension Server {
             case .error: reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
             }
         }
-        if reason == .error { statistics.countError(connection.reply.lastError) }
+        if reason == .error {
+            statistics.countError(connection.reply.lastError)
+            if let parked = connection.parked { statistics.countFailed(parked.command) }
+        }
         unpark(connection)
         return true
     }
@@ -87,7 +90,7 @@ extension Server {
     func noteForBlocked(_ event: RecordedEvent) {
         switch event.event.kind {
         case .new, .stream, .unnamed:
-            if event.event == .swapped {
+            if event.event == .swapped || event.event == .flushed {
                 blocked.databaseChanged(event.database)
             } else {
                 blocked.keyAppeared(
@@ -130,6 +133,7 @@ extension Server {
         swap(&call.reply, &connection.reply)
         replyPool.lend(to: &call.reply)
         let before = call.reply.count
+        let start = TickScale.ticks()
         do throws(CommandError) {
             try commands.index.run(parked.command, &call)
         } catch {
@@ -137,6 +141,7 @@ extension Server {
             statistics.countError(call.reply.lastError)
             statistics.countFailed(parked.command)
         }
+        if !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
         if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
         let goesOn = call.blocks
         swap(&call.reply, &connection.reply)

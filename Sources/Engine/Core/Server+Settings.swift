@@ -11,6 +11,11 @@ extension Server {
         keyspace.limits.longestString = settings.maxBulkBytes
         keyspace.encodingLimits = encodingLimits
         statistics.tracksLatency = settings.latencyTracking
+        access.opensChannels = settings.aclChannelDefault == .allChannels
+        followLogSettings()
+        followClientMemoryLimit()
+        limitTracking()
+        followSubscribers()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {
@@ -74,7 +79,7 @@ extension Server {
         case .locale: try Self.setCollation(settings.localeCollate)
         case .processTitle: showTitle()
         case .crashHandlers: installCrashHandlers()
-        case .password: askForPassword()
+        case .password: requirePassword()
         case .tls: try refuseTLS()
         case .maxMemory: warnOfSmallMemoryLimit()
         default: break  // Read anew each time, or of a feature that does not exist yet.
@@ -92,7 +97,9 @@ extension Server {
             let old =
                 File.exists(path) ? try File.readWhole(path, limit: Self.mostConfigBytes) : []
             let new = ConfigRewrite.text(
-                of: settings, replacing: old, writesDefaults: writesDefaults)
+                of: settings, replacing: old,
+                userLines: settings.aclFile.isEmpty ? access.configurationLines : [],
+                writesDefaults: writesDefaults)
             // A file that only its owner may read holds passwords: it stays that way.
             let permissions = File.permissions(path) ?? 0o644
             try File.writeAtomically(path, new, permissions: permissions)
@@ -138,17 +145,6 @@ extension Server {
         throw SettingProblem(
             "The operating system is not able to handle the specified number of clients, try with "
                 + "\(possible)")
-    }
-
-    /// Connections that have not said who they are must, or need no longer.
-    private func askForPassword() {
-        for connection in connections.all where !connection.session.isAuthenticated {
-            if settings.requiredPassword == nil {
-                connection.gate.remove(.unauthenticated)
-            } else {
-                connection.gate.insert(.unauthenticated)
-            }
-        }
     }
 
     // MARK: - Process

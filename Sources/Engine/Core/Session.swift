@@ -3,8 +3,8 @@ struct Session {
     var database = 0
     var protocolVersion = 2
     var isAuthenticated = false
-    /// The name of the ACL user.
-    var user = "default"
+    /// As whom the connection speaks; nil: as the server itself, which may do everything.
+    var user: AccessUser?
     /// CLIENT SETNAME.
     var name = ""
     /// CLIENT SETINFO.
@@ -12,6 +12,8 @@ struct Session {
     var libraryVersion = ""
     /// CLIENT CAPA: one letter for each thing the client says it can do.
     var capabilities = ""
+    /// CLIENT TRACKING.
+    var tracking = TrackingMode()
     /// CLIENT REPLY: OFF lasts; SKIP leaves out the reply of the next command.
     var replyMode = ReplyMode.on
     /// CLIENT NO-EVICT, CLIENT NO-TOUCH.

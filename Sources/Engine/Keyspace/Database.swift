@@ -491,7 +491,7 @@ struct Database {
     func removeAll(lazily: Bool) -> Int {
         let removed = count
         guard removed > 0 else { return 0 }
-        keyspace.noteWholesaleChange(of: index)
+        keyspace.recordWholesale(.flushed, index)
         let context = KeyPolicy.Context(
             arena: arena, hasher: keyspace.hasher, database: self)
         let old = state.pointee.table

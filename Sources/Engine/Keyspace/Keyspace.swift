@@ -45,6 +45,8 @@ struct KeyEvent: Equatable, Sendable {
     static let swapped = KeyEvent("swapped", .unnamed)
     /// A stream, which somebody may be reading for a group, is gone.
     static let streamLost = KeyEvent("lost", .unnamed)
+    /// All keys of a database are gone.
+    static let flushed = KeyEvent("flushed", .unnamed)
     /// A value that is no string took the place of another value, or any that of a stream.
     static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
@@ -118,6 +120,7 @@ struct Keyspace {
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
+        var notifiedKinds = UInt32.max
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -195,14 +198,14 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
-        noteWholesaleChange(of: first)
-        noteWholesaleChange(of: second)
+        recordWholesale(.swapped, first)
+        recordWholesale(.swapped, second)
     }
 
-    /// All keys of a database became others, or are gone: for those who wait for one.
-    func noteWholesaleChange(of database: Int) {
-        guard interest.contains(.blocked) else { return }
-        state.pointee.events.append(RecordedEvent(event: .swapped, database: database, key: []))
+    /// Takes note of what happened to all keys of a database, for those inside who follow them.
+    func recordWholesale(_ event: KeyEvent, _ database: Int) {
+        guard !interest.isDisjoint(with: [.blocked, .watchers, .tracking]) else { return }
+        state.pointee.events.append(RecordedEvent(event: event, database: database, key: []))
     }
 
     // MARK: - Time
@@ -312,20 +315,37 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
-        if interest == .blocked && !isExpected(key, event) { return }
+        guard isFollowed(key, event) else { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
     }
 
-    /// Whether somebody may wait for what happened to `key`.
+    private func isFollowed(_ key: ByteView, _ event: KeyEvent) -> Bool {
+        if !interest.isDisjoint(with: [.propagation, .tracking]) { return true }
+        if interest.contains(.notifications)
+            && notifiedKinds & 1 << UInt32(event.kind.rawValue) != 0
+        {
+            return true
+        }
+        return isExpected(key, event)
+    }
+
+    /// Which classes of events interest those who are notified, a bit each.
+    var notifiedKinds: UInt32 {
+        get { state.pointee.notifiedKinds }
+        nonmutating set { state.pointee.notifiedKinds = newValue }
+    }
+
+    /// Whether somebody may wait for what happened to `key`, or watch it.
     private func isExpected(_ key: ByteView, _ event: KeyEvent) -> Bool {
-        switch event.kind {
+        if interest.contains(.watchers) { return state.pointee.expected.contains(hasher.hash(key)) }
+        return switch event.kind {
         case .new, .stream, .unnamed: state.pointee.expected.contains(hasher.hash(key))
         default: false
         }
     }
 
-    /// Somebody waits for `key` to appear; to be taken back by `expectNoLonger`.
+    /// Somebody waits for `key` to appear or watches it; to be taken back by `expectNoLonger`.
     func expect(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), 1) }
     func expectNoLonger(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), -1) }
 
@@ -459,7 +479,7 @@ struct Graveyard {
     var freedEntries = 0
 }
 
-/// Which keys somebody waits for, about: counts by a few bits of the hash, so that a key nobody
+/// Which keys somebody waits for or watches, about: counts by a few bits of the hash, so that a key nobody
 /// waits for is told apart without a look into a dictionary.
 private struct ExpectedKeys {
     private var counts: ContiguousArray<Int32> = []

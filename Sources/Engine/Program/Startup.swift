@@ -32,6 +32,7 @@ struct Startup {
             try prepareProcess()
             announce()
             let server = try makeServer()
+            try loadUsers(server)
             try listen(server)
             writeProcessFile()
             showLogo()
@@ -138,6 +139,15 @@ struct Startup {
         return server
     }
 
+    /// Before anybody can connect.
+    private func loadUsers(_ server: Server) throws(Failure) {
+        do throws(UserLoadFailure) {
+            try server.loadUsers()
+        } catch {
+            throw .refused(error.reason)
+        }
+    }
+
     private func listen(_ server: Server) throws(Failure) {
         guard let network = server.network else { return }
         do throws(Network.ListenFailure) {
@@ -197,7 +207,6 @@ struct Startup {
             ("replicaof", settings.replicaOf != nil, "this server is no replica"),
             ("cluster-enabled", settings.clusterEnabled, "there are no slots"),
             ("tls-port", settings.tlsPort != 0, "nothing listens there"),
-            ("aclfile", !settings.aclFile.isEmpty, "its users are not known"),
             ("loadmodule", !settings.moduleLines.isEmpty, "no module is loaded"),
         ]
         for (name, isAsked, means) in asked where isAsked {

@@ -50,6 +50,7 @@ import Testing
     @Test func takingThePasswordAwayLetsEveryoneIn() {
         let server = TestServer("requirepass secret\n")
         server.server.settings.requiredPassword = nil
+        server.server.requirePassword()
         #expect(server.run("GET", "k") == nil)
     }
 

@@ -28,6 +28,11 @@ final class TestServer {
             settings: settings, commands: StandardCommands.all, log: log,
             clock: ServerClock(manualWallMilliseconds: wallMilliseconds),
             arena: Arena.create(rangeBytes: 1 << 30), freesDataAtEnd: true)
+        do throws(UserLoadFailure) {
+            try server.loadUsers()
+        } catch {
+            preconditionFailure("a test's users are wrong: \(error.reason)")
+        }
         client = TestClient(server)
     }
 
@@ -94,6 +99,7 @@ final class TestClient {
     @discardableResult
     func run(_ arguments: String...) -> Reply { run(arguments) }
 
+    @discardableResult
     func run(_ arguments: [String]) -> Reply { run(bytes: arguments.map { Array($0.utf8) }) }
 
     /// The reply; `.null` stands for a command that replied nothing at all.

@@ -14,7 +14,7 @@ struct Layering {
     /// Layer 3: state and rules of one feature each; they know no sibling.
     static let features: Set<String> = [
         "Persistence", "Replication", "PubSub", "Transactions", "Blocking", "Tracking",
-        "Scripting", "Cluster", "ACL", "Config", "Observability",
+        "Scripting", "Cluster", "Access", "Config", "Observability",
     ]
     /// The one file of a feature that its siblings may mention: plain fields, no behaviour.
     static let sharedFeatureFile = "Settings"
