@@ -22,6 +22,8 @@ import Testing
         "HSET expiring f1 v f2 2", "HPEXPIREAT expiring 2000000000000 FIELDS 1 f1",
         "ZADD ranking 1 a 2 b 2.5 c", "ZADD bigranking \(scored(12))",
         "GEOADD places 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+        "XADD stream 1-1 f1 a f2 b", "XADD stream 2-1 f1 c f2 7", "XADD stream 3-1 f3 d",
+        "XGROUP CREATE stream a 0", "XREADGROUP GROUP a b COUNT 2 STREAMS stream >",
         "SET passing away PXAT 2000000000000",
     ].map { $0.split(separator: " ").map { Array($0.utf8) } }
 
@@ -33,6 +35,7 @@ import Testing
         .sortedSet: ["ranking", "bigranking", "absent"],
         .geo: ["places", "ranking", "absent"],
         .hyperLogLog: ["sketch", "sketch2", "string", "absent"],
+        .stream: ["stream", "absent"],
         .bitmap: ["bits", "heap", "integer", "absent"],
     ]
 

@@ -5,11 +5,18 @@
 struct PeerRequests {
     /// What commands a run is about.
     enum Family: String, CaseIterable {
-        case strings, lists, sets, hashes, sortedSets, bitmaps, sketches, places
+        case strings, lists, sets, hashes, sortedSets, bitmaps, sketches, places, streams
     }
 
     var random: SeededRandom
     let family: Family
+    /// What ids of stream entries rise from.
+    var rise = 0
+
+    init(random: SeededRandom, family: Family) {
+        self.random = random
+        self.family = family
+    }
 
     mutating func next() -> [String] {
         if oneIn(12) { return common() }
@@ -22,6 +29,7 @@ struct PeerRequests {
         case .bitmaps: return bitmap()
         case .sketches: return sketch()
         case .places: return place()
+        case .streams: return oneIn(2) ? stream() : group()
         }
     }
 
