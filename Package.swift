@@ -21,11 +21,14 @@ let package = Package(
         .target(name: "CLinux"),
         // SHA-256 and comparison in constant time, for passwords.
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+        // LZF from Debian's liblzf: the format of Redis's compressed lists and strings.
+        .systemLibrary(name: "CLZF", pkgConfig: "liblzf", providers: [.apt(["liblzf-dev"])]),
         // The kernel: descriptors, epoll, timers, clocks, signals, files, the background thread.
         .target(name: "Reactor", dependencies: ["CLinux"], swiftSettings: strict),
         // Everything hot and mutually recursive, in one module, so that the optimiser sees it whole.
         .target(
-            name: "Engine", dependencies: ["CLinux", "CNettle", "Reactor"], swiftSettings: strict),
+            name: "Engine", dependencies: ["CLinux", "CLZF", "CNettle", "Reactor"],
+            swiftSettings: strict),
         .executableTarget(
             name: "ServerMain", dependencies: ["Engine", "Reactor"], swiftSettings: strict),
 

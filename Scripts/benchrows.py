@@ -3,7 +3,8 @@
 A row: what the client sends, in which pipelines, on which keys. `cost` is how many times as dear
 as a SET one request is, roughly: the number of requests is divided by it. `expect` are commands
 and their answers after a run, so that a server that does nothing fast does not win.
-`before` runs before every sample. Placeholders are redis-benchmark's.
+A row that takes elements away has a cost that leaves some of its million. `before` runs before every
+sample. Placeholders are redis-benchmark's.
 """
 
 import collections
@@ -84,6 +85,8 @@ ROWS = [
     Row("get1k", "more", f"GET {KEY}", (1, 16), "strings1k", cost=2),
 
     Row("lpush", "lists", f"LPUSH mylist {VALUE}", (1, 16, 64), before=("DEL mylist",)),
+    Row("rpush", "lists", f"RPUSH mylist {VALUE}", (1, 16, 64), before=("DEL mylist",)),
+    Row("lpop", "lists", "LPOP mylist", (1, 16), "list", None, cost=2.5, changes=True),
     Row("rpop", "lists", "RPOP mylist", (1, 16), "list", None, cost=2.5, changes=True),
     Row("lrange100", "lists", "LRANGE mylist 0 99", (1, 4), "list1000", cost=5),
     Row("lrange600", "lists", "LRANGE mylist 0 599", (1, 4), "list1000", cost=25),
@@ -91,17 +94,19 @@ ROWS = [
     Row("sadd", "sets", "SADD myset element:__rand_int__", (1, 16, 64), before=("DEL myset",)),
     Row("sismember", "sets", "SISMEMBER myset element:__rand_int__", (16,), "set",
         expect=(("SCARD myset", KEYS),)),
+    Row("spop", "sets", "SPOP myset", (1, 16), "set", None, cost=2.5, changes=True),
 
     Row("hset", "hashes", f"HSET myhash field:__rand_int__ {VALUE}", (1, 16, 64), "hash",
         expect=(("HLEN myhash", KEYS),)),
     Row("hset3", "hashes", "HSET h:__rand_int__ f1 v1 f2 v2 f3 v3", (16,), cost=2, changes=True),
     Row("hget", "hashes", "HGET myhash field:__rand_int__", (1, 16, 64), "hash"),
-    Row("hgetall", "hashes", "HGETALL h:__rand_int__", (1, 16), "hashes10", 100_000, cost=3),
+    Row("hgetall", "hashes", "HGETALL h:__rand_int__", (1, 4, 16), "hashes10", 100_000, cost=3),
 
     Row("zadd", "zsets", "ZADD myzset __rand_int__ element:__rand_int__", (1, 16, 64), "zset",
         cost=4, expect=(("ZCARD myzset", KEYS),), changes=True),
     Row("zscore", "zsets", "ZSCORE myzset element:__rand_int__", (16,), "zset", cost=2),
     Row("zrank", "zsets", "ZRANK myzset element:__rand_int__", (16,), "zset", cost=3),
+    Row("zpopmin", "zsets", "ZPOPMIN myzset", (1, 16), "zset", None, cost=2.5, changes=True),
     Row("zrange100", "zsets", "ZRANGE myzset 0 99", (1, 4), "zset", cost=5),
 
     Row("xadd", "streams", "XADD mystream * field value", (1, 16, 64), before=("DEL mystream",)),

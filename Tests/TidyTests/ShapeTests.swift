@@ -29,11 +29,14 @@ struct ShapeTests {
         }
     }
 
+    /// `Type` of `Type+Aspect`: the aspects of a type are tested together.
+    private static func type(_ stem: String) -> Substring { stem.prefix { $0 != "+" } }
+
     @Test func `every data structure has its test`() {
         let tested = Set(Repository.tests.map(\.stem))
         for file in Repository.sources
         where file.path.hasPrefix("Sources/Engine/DataStructures/")
-            && !tested.contains(file.stem + "Tests")
+            && !tested.contains(Self.type(file.stem) + "Tests")
         {
             Issue.record("\(file.path): no Tests file named \(file.stem)Tests.swift")
         }

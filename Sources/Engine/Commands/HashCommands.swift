@@ -147,13 +147,6 @@ enum HashCommands {
         if hash.count == 0 { call.database.remove(hash.entry, key) }
     }
 
-    /// A hash that lost its last field goes, and everybody hears of it.
-    static func deleteIfEmpty(_ call: inout Call, _ hash: HashValue, _ key: Key) {
-        guard hash.count == 0 else { return }
-        call.database.remove(hash.entry, key)
-        call.notify(key, .delete)
-    }
-
     static func hsetnx(_ call: inout Call) throws(CommandError) {
         let key = call.key(1)
         let found = try call.database.hash(key)
@@ -272,7 +265,7 @@ enum HashCommands {
         }
         if removed > 0 {
             call.changed(key, .hashDelete, by: removed)
-            deleteIfEmpty(&call, hash, key)
+            call.deleteIfEmpty(hash.count, hash.entry, key)
         }
         call.reply.integer(removed)
     }
@@ -345,79 +338,40 @@ enum HashCommands {
     static func hrandfield(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count > 2 else {
             guard let hash = try call.database.readHash(call.key(1)),
-                let position = hash.randomPosition()
+                let position = hash.randomPosition(by: call.keyspace.values)
             else { return call.reply.null() }
             return call.reply.bulk(hash.field(at: position).name)
         }
-        let count = try SetCommands.sampleSize(call.arguments[2])
-        var withValues = false
-        if call.arguments.count > 3 {
-            guard call.arguments.count == 4, call.arguments[3].equalsIgnoringCase("WITHVALUES")
-            else { throw .syntax }
-            withValues = true
-            guard count >= -(Int.max / 2), count <= Int.max / 2 else { throw .outOfRange }
+        let request = try SampleRequest(call.arguments, pairedBy: "WITHVALUES")
+        let hash = try call.database.readHash(call.key(1))
+        try call.replySample(request, of: hash) { hash, position, withValue, reply in
+            let field = hash.field(at: position)
+            reply.bulk(field.name)
+            if withValue { reply.bulk(field.value) }
         }
-        guard let hash = try call.database.readHash(call.key(1)), count != 0 else {
-            return call.reply.array(0)
-        }
-        if count < 0 { return try replyRepeating(&call, hash, -count, withValues) }
-        let positions = hash.randomPositions(count)
-        beginSample(&call, positions.count, withValues)
-        for position in positions { replySample(&call, hash.field(at: position), withValues) }
-    }
-
-    private static func replyRepeating(
-        _ call: inout Call, _ hash: HashValue, _ count: Int, _ withValues: Bool
-    ) throws(CommandError) {
-        guard count <= SetCommands.mostRepetitions else { throw .outOfRange }
-        guard hash.randomPosition() != nil else { return call.reply.array(0) }
-        beginSample(&call, count, withValues)
-        for _ in 0..<count {
-            guard let position = hash.randomPosition() else { return }
-            replySample(&call, hash.field(at: position), withValues)
-        }
-    }
-
-    private static func beginSample(_ call: inout Call, _ count: Int, _ withValues: Bool) {
-        call.reply.array(withValues && !call.reply.isRESP3 ? count &* 2 : count)
-    }
-
-    /// With values, RESP3 has pairs and RESP2 a flat array.
-    private static func replySample(
-        _ call: inout Call, _ field: HashValue.Field, _ withValues: Bool
-    ) {
-        if withValues && call.reply.isRESP3 { call.reply.array(2) }
-        call.reply.bulk(field.name)
-        if withValues { call.reply.bulk(field.value) }
     }
 
     // MARK: - HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 
     /// Shows all fields of a small hash, else those of about `count` places in the table.
     static func hscan(_ call: inout Call) throws(CommandError) {
-        var cursor = try ScanOptions.cursor(call.arguments[2])
+        let cursor = try ScanOptions.cursor(call.arguments[2])
         guard let hash = try call.database.readHash(call.key(1)) else {
-            call.reply.array(2)
-            call.reply.bulkInteger(0)
-            return call.reply.array(0)
+            return call.replyNothingScanned()
         }
         let options = try ScanOptions(call.arguments, from: 3, allowsNoValues: true)
         var positions: ContiguousArray<HashValue.Position> = []
-        cursor = hash.scan(
+        let next = hash.scan(
             cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &positions)
-        call.reply.array(2)
-        call.reply.bulkInteger(Int64(bitPattern: cursor))
-        let start = call.reply.deferLength()
-        var count = 0
-        for position in positions {
+        call.replyScanned(next, positions) { position, reply in
             let field = hash.field(at: position)
             guard options.pattern?.matches(field.name) ?? true, !hash.isDue(field.deadline) else {
-                continue
+                return 0
             }
-            call.reply.bulk(field.name)
-            if !options.omitsValues { call.reply.bulk(field.value) }
-            count += options.omitsValues ? 1 : 2
+            reply.bulk(field.name)
+            if options.omitsValues { return 1 }
+            reply.bulk(field.value)
+            return 2
         }
-        call.reply.finishArray(start, count)
     }
 }

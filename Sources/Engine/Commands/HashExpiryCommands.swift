@@ -225,7 +225,7 @@ enum HashExpiryCommands {
         }
         if deleted > 0 {
             call.changed(key, .hashDelete, by: deleted)
-            HashCommands.deleteIfEmpty(&call, hash, key)
+            call.deleteIfEmpty(hash.count, hash.entry, key)
         }
     }
 

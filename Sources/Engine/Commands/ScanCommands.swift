@@ -19,29 +19,20 @@ enum ScanCommands {
     /// Visits about `count` keys, never more than ten times as many groups of the table; expired
     /// keys met are removed.
     static func scan(_ call: inout Call) throws(CommandError) {
-        var cursor = try ScanOptions.cursor(call.arguments[1])
+        let cursor = try ScanOptions.cursor(call.arguments[1])
         let options = try ScanOptions(call.arguments, from: 2, allowsType: true)
         var handles: ContiguousArray<Arena.Handle> = []
-        var steps = options.mostSteps
-        repeat {
-            cursor = call.database.scan(cursor, into: &handles)
-            steps -= 1
-        } while cursor != 0 && steps > 0 && handles.count < options.count
-
-        call.reply.array(2)
-        call.reply.bulkInteger(Int64(cursor))
-        let start = call.reply.deferLength()
-        var count = 0
-        for handle in handles {
-            let entry = call.database.entry(at: handle)
-            guard options.pattern?.matches(entry.key) ?? true, options.admits(entry.type) else {
-                continue
-            }
-            if call.database.removeIfExpired(entry) { continue }
-            call.reply.bulk(entry.key)
-            count += 1
+        let database = call.database
+        let next = database.scan(
+            cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &handles)
+        call.replyScanned(next, handles) { handle, reply in
+            let entry = database.entry(at: handle)
+            guard options.pattern?.matches(entry.key) ?? true, options.admits(entry.type),
+                !database.removeIfExpired(entry)
+            else { return 0 }
+            reply.bulk(entry.key)
+            return 1
         }
-        call.reply.finishArray(start, count)
     }
 }
 

@@ -153,16 +153,9 @@ enum SetCommands {
         }
         if removed > 0 {
             call.changed(key, .setRemove, by: removed)
-            deleteIfEmpty(&call, set, key)
+            call.deleteIfEmpty(set.count, set.entry, key)
         }
         call.reply.integer(removed)
-    }
-
-    /// A set that lost its last member goes.
-    private static func deleteIfEmpty(_ call: inout Call, _ set: SetValue, _ key: Key) {
-        guard set.count == 0 else { return }
-        call.database.remove(set.entry, key)
-        call.notify(key, .delete)
     }
 
     // MARK: - SMOVE source destination member
@@ -181,7 +174,7 @@ enum SetCommands {
         }
         guard source.remove(member) else { return call.reply.integer(0) }
         call.changed(sourceKey, .setRemove)
-        deleteIfEmpty(&call, source, sourceKey)
+        call.deleteIfEmpty(source.count, source.entry, sourceKey)
         let destination: SetValue
         if let target {
             destination = target
@@ -236,7 +229,7 @@ enum SetCommands {
         guard let set = try call.database.set(key) else { return call.reply.null() }
         popRandom(set, &call.reply)
         call.changed(key, .setPop)
-        deleteIfEmpty(&call, set, key)
+        call.deleteIfEmpty(set.count, set.entry, key)
     }
 
     @inline(__always)
@@ -265,71 +258,39 @@ enum SetCommands {
 
     // MARK: - SRANDMEMBER key [count]
 
-    /// More repetitions would be a reply of gigabytes; the peers try until memory ends.
-    static let mostRepetitions = 100_000_000
-
     /// O(1) a member asked for, or O(n) where a third of the set or more is.
     static func srandmember(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count > 2 else {
-            guard let set = try call.database.readSet(call.key(1)) else {
-                return call.reply.null()
-            }
-            return call.reply.bulk(set.randomMember())
+            guard let set = try call.database.readSet(call.key(1)),
+                let position = set.randomPosition(by: call.keyspace.values)
+            else { return call.reply.null() }
+            return call.reply.bulk(set.member(at: position))
         }
-        guard call.arguments.count == 3 else { throw .syntax }
-        let count = try sampleSize(call.arguments[2])
-        guard let set = try call.database.readSet(call.key(1)), count != 0 else {
-            return call.reply.array(0)
+        let request = try SampleRequest(call.arguments)
+        let set = try call.database.readSet(call.key(1))
+        try call.replySample(request, of: set) { set, position, _, reply in
+            reply.bulk(set.member(at: position))
         }
-        if count < 0 {
-            guard -count <= mostRepetitions else { throw .outOfRange }
-            call.reply.array(-count)
-            for _ in 0..<(-count) { call.reply.bulk(set.randomMember()) }
-            return
-        }
-        let positions = set.randomPositions(count)
-        call.reply.array(positions.count)
-        for position in positions { call.reply.bulk(set.member(at: position)) }
-    }
-
-    /// The count of a random sample; its negative must exist.
-    static func sampleSize(_ text: ByteView) throws(CommandError) -> Int {
-        guard let count = NumberText.integer(text) else { throw .notInteger }
-        guard count != .min else {
-            throw .text(
-                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
-            )
-        }
-        return Int(count)
     }
 
     // MARK: - SSCAN key cursor [MATCH pattern] [COUNT count]
 
     /// Shows all members of a small set, else those of about `count` places in the table.
     static func sscan(_ call: inout Call) throws(CommandError) {
-        var cursor = try ScanOptions.cursor(call.arguments[2])
+        let cursor = try ScanOptions.cursor(call.arguments[2])
         guard let set = try call.database.readSet(call.key(1)) else {
-            call.reply.array(2)
-            call.reply.bulkInteger(0)
-            return call.reply.array(0)
+            return call.replyNothingScanned()
         }
         let options = try ScanOptions(call.arguments, from: 3)
         var positions: ContiguousArray<SetValue.Position> = []
-        cursor = set.scan(
+        let next = set.scan(
             cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &positions)
-        call.reply.array(2)
-        call.reply.bulkInteger(Int64(bitPattern: cursor))
-        let start = call.reply.deferLength()
-        var count = 0
-        for position in positions {
+        call.replyScanned(next, positions) { position, reply in
             let member = set.member(at: position)
-            if let pattern = options.pattern {
-                guard member.withBytes({ pattern.matches($0) }) else { continue }
-            }
-            call.reply.bulk(member)
-            count += 1
+            guard member.withBytes({ options.pattern?.matches($0) ?? true }) else { return 0 }
+            reply.bulk(member)
+            return 1
         }
-        call.reply.finishArray(start, count)
     }
 }
 

@@ -427,84 +427,20 @@ enum SortedSetCommands {
 
     // MARK: - ZRANDMEMBER key [count [WITHSCORES]]
 
-    /// More draws than this make a reply that no client can take; the peers try until their memory
-    /// is exhausted.
-    private static let mostDraws: Int64 = 1 << 26
-
+    /// O(log n) a member asked for, or O(n) where a third of the set or more is.
     static func zrandmember(_ call: inout Call) throws(CommandError) {
-        guard call.arguments.count > 2 else { return try replyOneRandom(&call) }
-        guard let count = NumberText.integer(call.arguments[2]) else { throw .notInteger }
-        guard count > -Int64.max else {
-            throw .text(
-                """
-                ERR value is out of range, value must between -9223372036854775807 and \
-                9223372036854775807
-                """)
+        guard call.arguments.count > 2 else {
+            guard let set = try call.database.readSortedSet(call.key(1)),
+                let position = set.randomPosition(by: call.keyspace.values)
+            else { return call.reply.null() }
+            return call.reply.member(set.element(at: position).member)
         }
-        let withScores = call.arguments.count > 3
-        if withScores {
-            guard call.arguments.count == 4, call.arguments[3].equalsIgnoringCase("WITHSCORES")
-            else { throw .syntax }
-            guard count >= -(Int64.max / 2), count <= Int64.max / 2 else { throw .outOfRange }
-        }
-        guard let set = try call.database.readSortedSet(call.key(1)), count != 0 else {
-            return call.reply.array(0)
-        }
-        guard count >= -mostDraws else { throw .outOfRange }
-        if count < 0 {
-            drawWithRepetition(&call, set, Int(-count), withScores)
-        } else {
-            drawDistinct(&call, set, Int(min(count, Int64(set.count))), withScores)
-        }
-    }
-
-    private static func replyOneRandom(_ call: inout Call) throws(CommandError) {
-        guard let set = try call.database.readSortedSet(call.key(1)) else {
-            return call.reply.null()
-        }
-        var random = call.server.random
-        call.reply.member(set.element(at: Int.random(in: 0..<set.count, using: &random)).member)
-    }
-
-    private static func drawWithRepetition(
-        _ call: inout Call, _ set: SortedSetValue, _ count: Int, _ withScores: Bool
-    ) {
-        var random = call.server.random
-        let size = set.count
-        call.reply.array(withScores && !call.reply.isRESP3 ? count * 2 : count)
-        for _ in 0..<count {
-            let element = set.element(at: Int.random(in: 0..<size, using: &random))
-            call.reply.scored(element, withScores)
-        }
-    }
-
-    /// Every choice of `count` members is as likely as any other; O(count log n) where they are
-    /// few, O(n) where they are many.
-    private static func drawDistinct(
-        _ call: inout Call, _ set: SortedSetValue, _ count: Int, _ withScores: Bool
-    ) {
-        var random = call.server.random
-        let size = set.count
-        call.reply.array(withScores && !call.reply.isRESP3 ? count * 2 : count)
-        if count < size / 4 {
-            var drawn: Set<Int> = []
-            while drawn.count < count {
-                let rank = Int.random(in: 0..<size, using: &random)
-                if drawn.insert(rank).inserted {
-                    call.reply.scored(set.element(at: rank), withScores)
-                }
-            }
-            return
-        }
-        // Each member is taken with the share of the draws left in the members left (Knuth's S).
-        var walk = set.walk(from: 0)
-        var (left, wanted) = (size, count)
-        while wanted > 0, let element = walk.next() {
-            if Int.random(in: 0..<left, using: &random) < wanted {
-                call.reply.scored(element, withScores)
-                wanted -= 1
-            }
-            left -= 1
+        let request = try SampleRequest(call.arguments, pairedBy: "WITHSCORES")
+        let set = try call.database.readSortedSet(call.key(1))
+        try call.replySample(request, of: set) { set, position, withScore, reply in
+            let element = set.element(at: position)
+            reply.member(element.member)
+            if withScore { reply.double(element.score) }
         }
     }
 
@@ -513,49 +449,32 @@ enum SortedSetCommands {
     /// A packed set is shown whole at once, a ranked one by the groups of its hash table.
     static func zscan(_ call: inout Call) throws(CommandError) {
         let cursor = try ScanOptions.cursor(call.arguments[2])
-        let set = try call.database.readSortedSet(call.key(1))
-        guard let set else {
-            call.reply.array(2)
-            call.reply.bulk("0")
-            return call.reply.array(0)
+        guard let set = try call.database.readSortedSet(call.key(1)) else {
+            return call.replyNothingScanned()
         }
         let options = try ScanOptions(call.arguments, from: 3)
-        if set.isRanked { return scanRanked(&call, set, cursor, options) }
-        call.reply.array(2)
-        call.reply.bulk("0")
-        let start = call.reply.deferLength()
-        var shown = 0
-        var walk = set.walk(from: 0)
-        while let element = walk.next() { show(&call, element, options, &shown) }
-        call.reply.finishArray(start, shown)
+        if set.isRanked {
+            var handles: ContiguousArray<Arena.Handle> = []
+            let next = set.scan(
+                cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &handles)
+            call.replyScanned(next, handles) { handle, reply in
+                show(set.element(handle), options, &reply)
+            }
+        } else {
+            call.replyScanned(0, set.positions()) { position, reply in
+                show(set.element(at: position), options, &reply)
+            }
+        }
     }
 
-    private static func scanRanked(
-        _ call: inout Call, _ set: SortedSetValue, _ start: UInt64, _ options: ScanOptions
-    ) {
-        var cursor = start
-        var handles: ContiguousArray<Arena.Handle> = []
-        var steps = options.mostSteps
-        repeat {
-            cursor = set.scan(cursor, into: &handles)
-            steps -= 1
-        } while cursor != 0 && steps > 0 && handles.count < options.count
-        call.reply.array(2)
-        call.reply.bulk(String(cursor))
-        let length = call.reply.deferLength()
-        var shown = 0
-        for handle in handles { show(&call, set.element(handle), options, &shown) }
-        call.reply.finishArray(length, shown)
-    }
-
+    /// How many replies that made.
     private static func show(
-        _ call: inout Call, _ element: SortedSetElement, _ options: ScanOptions,
-        _ shown: inout Int
-    ) {
-        guard element.member.withText({ options.pattern?.matches($0) ?? true }) else { return }
-        call.reply.member(element.member)
-        call.reply.bulkDouble(element.score)
-        shown += 2
+        _ element: SortedSetElement, _ options: ScanOptions, _ reply: inout ReplyWriter
+    ) -> Int {
+        guard element.member.withText({ options.pattern?.matches($0) ?? true }) else { return 0 }
+        reply.member(element.member)
+        reply.bulkDouble(element.score)
+        return 2
     }
 }
 

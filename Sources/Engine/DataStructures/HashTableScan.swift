@@ -85,6 +85,19 @@ extension HashTable {
         return HashTable.cursor(after: cursor, mask)
     }
 
+    /// Several steps of a scan: until `wanted` entries were met, or `mostSteps` steps made.
+    func scan(
+        _ cursor: UInt64, atLeast wanted: Int, mostSteps: Int,
+        into entries: inout ContiguousArray<Arena.Handle>
+    ) -> UInt64 {
+        var (next, steps) = (cursor, mostSteps)
+        repeat {
+            next = scan(next, &entries)
+            steps -= 1
+        } while next != 0 && steps > 0 && entries.count < wanted
+        return next
+    }
+
     /// Adds one to the bits of the cursor below the mask, highest first.
     private static func cursor(after cursor: UInt64, _ mask: UInt64) -> UInt64 {
         let reversed = HashTable.reversed(cursor | ~mask) &+ 1

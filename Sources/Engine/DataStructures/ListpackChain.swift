@@ -15,10 +15,12 @@ struct ChainLimits {
     let count: Int
     /// An element of so many bytes has a node of its own.
     let plainBytes: Int
+    /// So many nodes at either end are never compressed; 0: none is.
+    let compressDepth: Int
 
     /// By `list-max-listpack-size`: at most so many elements, or (-1 to -5) 4 to 64 KiB.
     @inline(__always)
-    init(nodeSize: Int, plainBytes: Int) {
+    init(nodeSize: Int, plainBytes: Int, compressDepth: Int = 0) {
         if nodeSize < 0 {
             bytes = 2048 << min(-nodeSize, 5)
             count = ChainLimits.mostEntries
@@ -27,6 +29,7 @@ struct ChainLimits {
             count = max(1, min(nodeSize, Int(Int16.max)))
         }
         self.plainBytes = plainBytes
+        self.compressDepth = compressDepth
     }
 
     /// No node holds more, so that its count fits where a listpack keeps it.
@@ -36,7 +39,7 @@ struct ChainLimits {
 /// A long list: nodes of packed entries in a ring of records.
 ///
 ///     block:  | count 8 | head 4 | nodes 4 | capacity 4 | - 4 | record | record | …
-///     record: | node's block 8 | start 4 | bytes 4 | entries 4, plain 1 bit | - 4 |
+///     record: | node's block 8 | start 4 | bytes 4 | entries 4, two flags | packed bytes 4 |
 ///     node:   |   room   | entry | entry | … |   room   |       bytes begin at start
 ///
 /// The entries of a node are those of a listpack, without its header and end, which `Saving` adds:
@@ -44,30 +47,40 @@ struct ChainLimits {
 /// without encoding (a plain node). Push and pop at both ends are O(1): a few stores, a block only
 /// once in a few hundred. The middle is found by the counts of the records, which lie in one piece:
 /// O(nodes / 2) short steps, then O(entries of a node). Promises: `count` is exact; no node is empty;
-/// nodes grow with the list, so that a short one wastes little.
+/// nodes grow with the list, so that a short one wastes little; the nodes at the ends are never
+/// compressed (`ListpackChain+Compression.swift` has those that are).
 ///
 /// A trivial handle over a block that its owner frees and keeps anew after each change.
 struct ListpackChain {
     private(set) var block: Block
-    private let arena: Arena
+    let arena: Arena
+    /// Where compressed nodes are looked at; without it they can be counted, copied and freed.
+    let room: UnpackingRoom?
 
     private static let headerBytes = 24
     private static let recordBytes = 24
 
     /// What a chain keeps of a node.
-    fileprivate struct Node {
+    struct Node {
         var block: Block
         var start: UInt32
         var bytes: UInt32
         var entries: UInt32
-        var unused: UInt32 = 0
+        /// What its block holds of a compressed node; 0 of any other.
+        var packedBytes: UInt32 = 0
 
         static let plainFlag: UInt32 = 1 << 31
+        /// Compressing it was tried and won nothing.
+        static let triedFlag: UInt32 = 1 << 30
 
         @inline(__always) var isPlain: Bool { entries & Self.plainFlag != 0 }
-        @inline(__always) var count: Int { Int(entries & ~Self.plainFlag) }
+        @inline(__always) var isPacked: Bool { packedBytes != 0 }
+        @inline(__always)
+        var count: Int { Int(entries & ~(Self.plainFlag | Self.triedFlag)) }
         /// The bytes of a plain node's element, whose length takes both words.
         var plainBytes: Int { Int(start) << 32 | Int(bytes) }
+        /// The bytes of its entries, or of its one element.
+        var rawBytes: Int { isPlain ? plainBytes : Int(bytes) }
 
         init(_ block: Block, start: Int, bytes: Int, count: Int) {
             self.block = block
@@ -87,16 +100,17 @@ struct ListpackChain {
     // MARK: - Beginning and ending
 
     @inline(__always)
-    init(_ block: Block, in arena: Arena) {
+    init(_ block: Block, in arena: Arena, _ room: UnpackingRoom? = nil) {
         self.block = block
         self.arena = arena
+        self.room = room
     }
 
     /// An empty chain.
-    static func create(in arena: Arena) -> ListpackChain {
+    static func create(in arena: Arena, _ room: UnpackingRoom? = nil) -> ListpackChain {
         let capacity = 2
         let chain = ListpackChain(
-            Block.allocate(headerBytes + capacity * recordBytes, in: arena), in: arena)
+            Block.allocate(headerBytes + capacity * recordBytes, in: arena), in: arena, room)
         chain.count = 0
         chain.head = 0
         chain.nodeCount = 0
@@ -105,8 +119,10 @@ struct ListpackChain {
     }
 
     /// A chain of the elements of `listpack`, which is freed.
-    static func create(from listpack: Listpack, in arena: Arena) -> ListpackChain {
-        var chain = create(in: arena)
+    static func create(
+        from listpack: Listpack, in arena: Arena, _ room: UnpackingRoom? = nil
+    ) -> ListpackChain {
+        var chain = create(in: arena, room)
         let count = listpack.count
         if count > 0 {
             // Header and end are not needed any more: they become room.
@@ -137,10 +153,10 @@ struct ListpackChain {
 
     /// A copy whose nodes take no more room than they need.
     func copied() -> ListpackChain {
-        var copy = ListpackChain.create(in: arena)
+        var copy = ListpackChain.create(in: arena, room)
         for index in 0..<nodeCount {
             let source = node(index).pointee
-            let bytes = content(of: source)
+            let bytes = source.isPacked ? packedContent(of: source) : content(of: source)
             let block = Block.allocate(max(bytes.count, 1), in: arena)
             bytes.copy(to: block.address(in: arena))
             var target = source
@@ -215,7 +231,7 @@ struct ListpackChain {
     // MARK: - The ring of records
 
     @inline(__always)
-    fileprivate func node(_ index: Int) -> UnsafeMutablePointer<Node> {
+    func node(_ index: Int) -> UnsafeMutablePointer<Node> {
         let base = base
         let head = Int(base.load(fromByteOffset: 8, as: UInt32.self))
         let mask = Int(base.load(fromByteOffset: 16, as: UInt32.self)) &- 1
@@ -294,17 +310,19 @@ struct ListpackChain {
 
     // MARK: - Nodes
 
-    /// The entries of a node, or its one plain element.
-    fileprivate func content(of node: Node) -> ByteView {
+    /// The entries of a node, or its one plain element; those of a compressed node until the next
+    /// one is looked at.
+    func content(of node: Node) -> ByteView {
+        if node.isPacked { return unpacked(node) }
         let address = UnsafeRawPointer(node.block.address(in: arena))
         return node.isPlain
             ? ByteView(start: address, count: node.plainBytes)
             : ByteView(start: address + Int(node.start), count: Int(node.bytes))
     }
 
-    /// Where the entries of a node begin.
+    /// Where the entries of a node begin that is not compressed.
     @inline(__always)
-    fileprivate func entries(of node: Node) -> UnsafeMutableRawPointer {
+    func entries(of node: Node) -> UnsafeMutableRawPointer {
         node.block.address(in: arena) + Int(node.start)
     }
 
@@ -364,6 +382,7 @@ struct ListpackChain {
             }
         }
         pushSlowly(text, element, at: end, limits)
+        if limits.compressDepth > 0 { packInside(end, limits) }
     }
 
     @inline(__always)
@@ -436,13 +455,16 @@ struct ListpackChain {
 
     /// Removes the element at one end of a chain that is not empty; O(1).
     @inline(__always)
-    mutating func removeEnd(_ end: ListEnd) {
+    mutating func removeEnd(_ end: ListEnd, _ limits: ChainLimits) {
         let nodes = nodeCount
         precondition(nodes > 0, "an empty chain has no ends")
         let index = end == .back ? nodes &- 1 : 0
         let node = node(index)
         count &-= 1
-        if node.pointee.count == 1 { return removeNode(index) }
+        if node.pointee.count == 1 {
+            removeNode(index)
+            return openEnds(limits)
+        }
         let entries = UnsafeRawPointer(entries(of: node.pointee))
         let size: Int
         if end == .back {
@@ -459,7 +481,7 @@ struct ListpackChain {
     // MARK: - The middle
 
     /// Which node holds element `index`, and as which of its entries.
-    fileprivate func locate(_ index: Int) -> (node: Int, entry: Int) {
+    func locate(_ index: Int) -> (node: Int, entry: Int) {
         precondition(index >= 0 && index < count, "no such element")
         if index < count / 2 {
             var rest = index
@@ -482,17 +504,26 @@ struct ListpackChain {
     }
 
     /// Where entry number `index` of a node begins, counted from the first; its count is the end.
-    fileprivate func offset(of index: Int, in node: Node) -> Int {
+    private func offset(of index: Int, in node: Node) -> Int {
         let entries = UnsafeRawPointer(entries(of: node))
-        return ListpackFormat.entry(
-            at: index, of: node.count, first: entries, end: entries + Int(node.bytes)) - entries
+        return entry(index, of: node, from: entries) - entries
+    }
+
+    /// Entry number `index` of a node whose entries begin at `entries`; its count is the end.
+    @inline(__always)
+    fileprivate func entry(
+        _ index: Int, of node: Node, from entries: UnsafeRawPointer
+    ) -> UnsafeRawPointer {
+        ListpackFormat.entry(
+            at: index, of: node.count, first: entries, end: entries + Int(node.bytes))
     }
 
     func value(at index: Int) -> Listpack.Value {
         let (place, entry) = locate(index)
         let node = node(place).pointee
-        if node.isPlain { return .bytes(content(of: node)) }
-        return ListpackFormat.value(entries(of: node) + offset(of: entry, in: node))
+        let content = content(of: node)
+        if node.isPlain { return .bytes(content) }
+        return ListpackFormat.value(self.entry(entry, of: node, from: content.start))
     }
 
     /// Puts an element before element `index`, or behind the last at `count`.
@@ -500,6 +531,14 @@ struct ListpackChain {
         if index == 0 { return push(text, at: .front, limits) }
         if index == count { return push(text, at: .back, limits) }
         let (place, entry) = locate(index)
+        openNode(place)
+        insert(text, into: place, before: entry, limits)
+        arrange(around: place, limits)
+    }
+
+    private mutating func insert(
+        _ text: ByteView, into place: Int, before entry: Int, _ limits: ChainLimits
+    ) {
         let element = ListpackElement(text)
         let size = element.entryBytes
         count &+= 1
@@ -511,6 +550,7 @@ struct ListpackChain {
         }
         let target = divide(place, before: entry)
         if fits(node(target &- 1).pointee, size, limits) {
+            openNode(target &- 1)
             return write(element, into: target &- 1, at: Int(node(target &- 1).pointee.bytes), 0)
         }
         insertNode(makeNode(element, growing: .back, limits), at: target)
@@ -569,6 +609,8 @@ struct ListpackChain {
     /// Puts `text` in place of element `index`.
     mutating func replace(at index: Int, with text: ByteView, _ limits: ChainLimits) {
         let (place, entry) = locate(index)
+        openNode(place)
+        defer { arrange(around: place, limits) }
         let old = node(place).pointee
         let element = ListpackElement(text)
         let plain = Self.isPlain(text, element.entryBytes, limits)
@@ -600,6 +642,7 @@ struct ListpackChain {
         let first = place
         count &-= left
         if entry > 0 {
+            openNode(place)
             left &-= cut(place, from: entry, count: left)
             place &+= 1
         }
@@ -609,10 +652,16 @@ struct ListpackChain {
             node(place).pointee.block.free(in: arena)
             place &+= 1
         }
-        if left > 0 { _ = cut(place, from: 0, count: left) }
+        if left > 0 {
+            openNode(place)
+            _ = cut(place, from: 0, count: left)
+        }
         if place > firstWhole { removeNodes(at: firstWhole, count: place &- firstWhole) }
         entry = min(first, nodeCount &- 1)
-        if entry >= 0 { mergeIfSmall(entry, limits) }
+        guard entry >= 0 else { return }
+        mergeIfSmall(entry, limits)
+        openEnds(limits)
+        arrange(around: entry, limits)
     }
 
     /// Removes up to `count` entries of one node, not all of them; returns how many.
@@ -655,14 +704,21 @@ struct ListpackChain {
             Int(node.pointee.bytes) &+ Int(other.bytes) <= limits.bytes / 2,
             node.pointee.count &+ other.count <= limits.count
         else { return false }
+        openNode(place)
+        openNode(place &+ 1)
+        return append(place &+ 1, to: node)
+    }
+
+    private func append(_ place: Int, to node: UnsafeMutablePointer<Node>) -> Bool {
+        let other = self.node(place).pointee
         let used = Int(node.pointee.bytes)
         if Int(node.pointee.start) &+ used &+ Int(other.bytes) > node.pointee.block.bytes {
             makeRoomBehind(node, Int(other.bytes))
         }
         memcpy(entries(of: node.pointee) + used, entries(of: other), Int(other.bytes))
         node.pointee.bytes &+= other.bytes
-        node.pointee.entries &+= other.entries
-        removeNode(place &+ 1)
+        node.pointee.entries &+= UInt32(truncatingIfNeeded: other.count)
+        removeNode(place)
         return true
     }
 
@@ -678,11 +734,31 @@ struct ListpackChain {
         let nodes = nodeCount
         for step in 0..<nodes where removed < most {
             let place = end == .front ? step : nodes &- 1 &- step
+            if node(place).pointee.isPacked {
+                guard holds(node(place).pointee, element, text) else { continue }
+                openNode(place)
+            }
             removed &+= filter(node(place), element, text, most &- removed, from: end)
         }
         count &-= removed
-        if removed > 0 { dropEmptyNodes() }
+        if removed > 0 {
+            dropEmptyNodes()
+            openEnds(limits)
+            packAll(limits)
+        }
         return removed
+    }
+
+    /// Whether a node has an entry, or is an element, that equals this one.
+    private func holds(_ node: Node, _ element: ListpackElement, _ text: ByteView) -> Bool {
+        let content = content(of: node)
+        if node.isPlain { return content == text }
+        var place = content.start
+        for _ in 0..<node.count {
+            if element.matches(place) { return true }
+            place = ListpackFormat.next(place)
+        }
+        return false
     }
 
     private func filter(
@@ -795,7 +871,18 @@ struct ListpackChain {
             let node = node(index).pointee
             total += node.count
             precondition(node.count > 0, "an empty node")
+            let distance = min(index, nodeCount - 1 - index)
+            precondition(
+                distance >= max(limits.compressDepth, 1) || !node.isPacked,
+                "a node near an end is compressed")
             if node.isPlain { continue }
+            if node.isPacked {
+                var place = content(of: node).start
+                let end = place + Int(node.bytes)
+                for _ in 0..<node.count { place = ListpackFormat.next(place) }
+                precondition(place == end, "a wrong length of a compressed node")
+                continue
+            }
             precondition(Int(node.start) + Int(node.bytes) <= node.block.bytes, "beyond its block")
             var place = UnsafeRawPointer(entries(of: node))
             for _ in 0..<node.count { place = ListpackFormat.next(place) }
@@ -807,6 +894,8 @@ struct ListpackChain {
 }
 
 /// Walks over a chain, either way; dead after its next change.
+///
+/// An element is valid until the next step: it may lie in a compressed node.
 struct ListpackChainCursor {
     private let chain: ListpackChain?
     private var node: Int
@@ -852,8 +941,8 @@ struct ListpackChainCursor {
             plain = chain.content(of: record)
             return
         }
-        let entries = UnsafeRawPointer(chain.entries(of: record))
-        place = entry == 0 ? entries : entries + chain.offset(of: entry, in: record)
+        let entries = chain.content(of: record).start
+        place = entry == 0 ? entries : chain.entry(entry, of: record, from: entries)
     }
 
     /// The element here, and a step forward; nil at the end.

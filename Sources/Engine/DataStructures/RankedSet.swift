@@ -70,14 +70,7 @@ struct RankedSet {
     /// The set may be used for nothing else from the first call on.
     func freeSome(limit: Int) -> Bool {
         let (arena, table, tree) = (arena, table, tree)
-        var budget = limit
-        while budget > 0 && !table.isEmpty {
-            var handles: ContiguousArray<Arena.Handle> = []
-            table.popEntries(limit: Swift.min(budget, 256), into: &handles)
-            for handle in handles { ScoredMember(handle, arena).prefetch() }
-            for handle in handles { ScoredMember(handle, arena).free(in: arena) }
-            budget -= handles.count
-        }
+        let budget = limit - table.freeElements(about: limit, in: arena)
         // A leaf is one block to free for forty members.
         let leaves = budget > Int.max / 16 ? .max : Swift.max(0, budget) * 16
         if !table.isEmpty || tree.dropLeaves(limit: leaves) { return true }
@@ -171,9 +164,12 @@ struct RankedSet {
 
     // MARK: - Scanning
 
-    /// One step of a scan: members of one class of hashes, and the next cursor (0: done).
-    func scan(_ cursor: UInt64, _ visitor: inout some EntryVisitor) -> UInt64 {
-        table.scan(cursor, &visitor)
+    /// Members, `wanted` at least if so many steps find them, and the next cursor (0: done).
+    func scan(
+        _ cursor: UInt64, atLeast wanted: Int, mostSteps: Int,
+        into handles: inout ContiguousArray<Arena.Handle>
+    ) -> UInt64 {
+        table.scan(cursor, atLeast: wanted, mostSteps: mostSteps, into: &handles)
     }
 
     func element(_ handle: Arena.Handle) -> ScoredMember { ScoredMember(handle, arena) }
@@ -194,7 +190,9 @@ struct RankedSet {
 }
 
 /// What the hash table has to know of scored members.
-enum RankedMemberPolicy: HashTablePolicy {
+enum RankedMemberPolicy: OwningTablePolicy {
+    typealias Element = ScoredMember
+
     struct Context {
         let arena: Arena
         let hasher: SeededHash

@@ -12,7 +12,7 @@ import CLinux
 ///
 /// A 20-byte member takes 32 bytes. A trivial handle to memory that its set owns: dead as soon as
 /// the member is freed. Fields are read unaligned.
-struct ScoredMember {
+struct ScoredMember: OwnedElement {
     let handle: Arena.Handle
     private let block: UnsafeMutableRawPointer
 

@@ -32,6 +32,6 @@ extension Database {
 
     @inline(__always)
     func list(_ entry: Entry) -> ListValue {
-        ListValue(entry, in: keyspace.arena, keyspace.encodingLimits)
+        ListValue(entry, keyspace.values)
     }
 }

@@ -528,8 +528,10 @@ struct Database {
 
     /// Gives the value of `entry` to `target` under `newKey`, with its deadline; the old key goes.
     ///
-    /// `newKey` must not exist in `target`. False when there is no memory.
+    /// `newKey` must not exist in `target`; what is only hidden there goes. False when there is no
+    /// memory.
     func move(_ entry: Entry, _ key: Key, to newKey: Key, in target: Database) -> Bool {
+        if let hidden = target.entryDueOrNot(newKey) { target.remove(hidden, newKey) }
         let deadline = entry.deadline ?? 0
         let bytes = Entry.bytes(
             keyLength: newKey.bytes.count, valueBytes: entry.valueBytes, hasDeadline: deadline != 0)
@@ -597,9 +599,13 @@ struct Database {
         return nil
     }
 
-    /// One step of SCAN: the entries of one class of groups, and the next cursor (0: done).
-    func scan(_ cursor: UInt64, into entries: inout ContiguousArray<Arena.Handle>) -> UInt64 {
-        table.scan(cursor, &entries)
+    /// A call of SCAN: entries, `wanted` at least if so many steps find them, and the next cursor
+    /// (0: done).
+    func scan(
+        _ cursor: UInt64, atLeast wanted: Int, mostSteps: Int,
+        into entries: inout ContiguousArray<Arena.Handle>
+    ) -> UInt64 {
+        table.scan(cursor, atLeast: wanted, mostSteps: mostSteps, into: &entries)
     }
 
     func entry(at handle: Arena.Handle) -> Entry { Entry(handle, arena) }

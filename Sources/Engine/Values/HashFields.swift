@@ -9,7 +9,7 @@ import CLinux
 /// when it comes or goes. Fields are read unaligned.
 ///
 /// A trivial handle to memory that the hash's table owns.
-struct FieldBlock {
+struct FieldBlock: OwnedElement {
     let handle: Arena.Handle
     private let block: UnsafeMutableRawPointer
 
@@ -216,7 +216,7 @@ struct FieldBlock {
     // MARK: - End
 
     /// Every byte taken, exactly.
-    func memoryBytes(_ arena: Arena) -> Int {
+    func memoryBytes(in arena: Arena) -> Int {
         let layout = self.layout
         var bytes = arena.blockBytes(for: blockBytes)
         if flags & Self.heapFieldFlag != 0 {
@@ -228,7 +228,7 @@ struct FieldBlock {
         return bytes
     }
 
-    func free(_ arena: Arena) {
+    func free(in arena: Arena) {
         if flags & (Self.heapFieldFlag | Self.heapValueFlag) != 0 { freeLongStrings() }
         arena.free(handle, blockBytes)
     }
@@ -243,8 +243,9 @@ struct FieldBlock {
 }
 
 /// What a hash table of fields has to know of its entries.
-struct FieldPolicy: HashTablePolicy {
+struct FieldPolicy: OwningTablePolicy {
     typealias Key = ByteView
+    typealias Element = FieldBlock
 
     struct Context {
         let arena: Arena

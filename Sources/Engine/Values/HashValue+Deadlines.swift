@@ -46,7 +46,7 @@ extension HashValue {
             guard let block = FieldBlock.make(old.field, old.value, deadline: deadline, arena)
             else { return false }
             table.setHandle(block.handle, at: position)
-            old.free(arena)
+            old.free(in: arena)
         }
         if deadline != Self.never {
             noteDeadline(deadline, replacing: hadDeadline, hash)
@@ -157,7 +157,7 @@ extension HashValue {
             for handle in due.handles {
                 let block = FieldBlock(handle, arena)
                 table.remove(entry: handle, hash: context.hasher.hash(block.field))
-                block.free(arena)
+                block.free(in: arena)
             }
             removed += due.handles.count
             visited += 1

@@ -6,7 +6,7 @@
 /// have deadlines (`HashValue+Deadlines.swift`); one whose time is over is invisible here, though it
 /// counts until it is purged. A trivial handle to an entry: dead after the next change of its key.
 /// `docs/internals/hash.md` draws the encodings.
-struct HashValue {
+struct HashValue: RandomElements {
     /// Odd where a field has a deadline.
     enum Encoding: UInt8 {
         case packed = 0
@@ -211,7 +211,7 @@ struct HashValue {
             throw .outOfMemory
         }
         table.setHandle(block.handle, at: position)
-        old.free(arena)
+        old.free(in: arena)
         if deadline != Self.never {
             noteDeadline(deadline, replacing: hadDeadline, hash)
         } else if hadDeadline {
@@ -237,7 +237,7 @@ struct HashValue {
         if handle.isNone { return false }
         let block = FieldBlock(handle, arena)
         let (wasDue, hadDeadline) = (isDue(block.deadline), block.hasDeadline)
-        block.free(arena)
+        block.free(in: arena)
         if hadDeadline { forgetDeadline() }
         return !wasDue
     }
@@ -253,7 +253,7 @@ struct HashValue {
                 let block = FieldBlock.make(
                     record.name, record.value, deadline: record.deadline, arena)
             else {
-                Self.free(table, fields: .max, in: arena)
+                table.free(elements: .max, in: arena)
                 throw .outOfMemory
             }
             table.insert(block.handle, hash: context.hasher.hash(record.name))
@@ -306,41 +306,22 @@ struct HashValue {
         return Field(name: record.name, value: record.value, deadline: record.deadline)
     }
 
+    /// Fields whose time is over would have to be drawn again.
+    var drawsCheaply: Bool { isTable && !expires }
+
     /// A field, every one with the same probability; nil when the time of all is over.
-    func randomPosition() -> Position? {
+    func randomPosition(by chance: ValueContext) -> Position? {
         if isTable {
             // Mostly none is due; where many are, they are counted out instead of drawn again.
             for _ in 0..<(expires ? 100 : 1) where !table.isEmpty {
-                let handle = table.randomEntry(seed: context.nextRandom())
+                let handle = table.randomEntry(seed: chance.nextRandom())
                 if !isDue(FieldBlock(handle, arena).deadline) {
                     return Position(raw: Int(handle.raw))
                 }
             }
         }
         let all = positions()
-        return all.isEmpty ? nil : all[context.random(below: all.count)]
-    }
-
-    /// `wanted` different fields, every choice with the same probability; all where there are no
-    /// more.
-    ///
-    /// O(n) if that is more than a third of the hash, else O(wanted).
-    func randomPositions(_ wanted: Int) -> ContiguousArray<Position> {
-        let count = self.count
-        if wanted >= count { return positions() }
-        if !isTable || expires || wanted > count / 3 {
-            var all = positions()
-            all.keepRandom(wanted) { context.random(below: $0) }
-            return all
-        }
-        var chosen: Set<Position> = []
-        var result: ContiguousArray<Position> = []
-        while result.count < wanted {
-            let handle = table.randomEntry(seed: context.nextRandom())
-            let position = Position(raw: Int(handle.raw))
-            if chosen.insert(position).inserted { result.append(position) }
-        }
-        return result
+        return all.isEmpty ? nil : all[chance.random(below: all.count)]
     }
 
     // MARK: - Walking
@@ -385,11 +366,7 @@ struct HashValue {
             return 0
         }
         var handles: ContiguousArray<Arena.Handle> = []
-        var (next, steps) = (cursor, mostSteps)
-        repeat {
-            next = table.scan(next, &handles)
-            steps -= 1
-        } while next != 0 && steps > 0 && handles.count < wanted
+        let next = table.scan(cursor, atLeast: wanted, mostSteps: mostSteps, into: &handles)
         for handle in handles { positions.append(Position(raw: Int(handle.raw))) }
         return next
     }
@@ -427,38 +404,18 @@ struct HashValue {
             Block(word: payload).free(in: arena)
             return true
         }
-        return free(table(at: payload, arena), fields: blocks, in: arena)
-    }
-
-    /// Frees about so many fields of a table that belongs to no hash, and the table when it is
-    /// empty; true then.
-    @discardableResult
-    private static func free(_ table: FieldTable, fields: Int, in arena: Arena) -> Bool {
+        let table = table(at: payload, arena)
         table.context.deadlines?.destroy()
         table.context.deadlines = nil
-        var freed = 0
-        while freed < fields && !table.isEmpty {
-            var handles: ContiguousArray<Arena.Handle> = []
-            table.popEntries(limit: min(fields - freed, 256), into: &handles)
-            for handle in handles { FieldBlock(handle, arena).free(arena) }
-            freed += handles.count
-        }
-        guard table.isEmpty else { return false }
-        table.destroy()
-        return true
+        return table.free(elements: blocks, in: arena)
     }
 
     /// Every byte behind the payload; O(n) in a table.
     static func memoryBytes(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
         guard encoding & 2 != 0 else { return Block(word: payload).bytes }
         let table = table(at: payload, arena)
-        var bytes = table.memoryBytes + (table.context.deadlines?.memoryBytes ?? 0)
-        var cursor = FieldTable.Cursor()
-        while true {
-            let handle = table.next(from: &cursor)
-            if handle.isNone { return bytes }
-            bytes += FieldBlock(handle, arena).memoryBytes(arena)
-        }
+        let indexBytes = table.context.deadlines?.memoryBytes ?? 0
+        return table.memoryBytes + indexBytes + table.elementBytes(in: arena)
     }
 
     static func copy(
@@ -486,7 +443,7 @@ struct HashValue {
                 let block = FieldBlock.make(
                     field.name, field.value, deadline: field.deadline, arena)
             else {
-                free(copied, fields: .max, in: arena)
+                copied.free(elements: .max, in: arena)
                 throw .outOfMemory
             }
             copied.insert(block.handle, hash: old.hasher.hash(field.name))

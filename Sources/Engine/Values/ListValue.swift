@@ -11,6 +11,7 @@ struct ListValue {
 
     let entry: Entry
     private let arena: Arena
+    private let room: UnpackingRoom
     private let limits: ChainLimits
 
     /// A longer list is a chain: at the front of a listpack all bytes behind must move.
@@ -21,10 +22,14 @@ struct ListValue {
     static let encodingName: StaticString = "quicklist"
 
     @inline(__always)
-    init(_ entry: Entry, in arena: Arena, _ limits: EncodingLimits) {
+    init(_ entry: Entry, _ context: ValueContext) {
         self.entry = entry
-        self.arena = arena
-        self.limits = ChainLimits(nodeSize: limits.listNodeSize, plainBytes: limits.listPlainBytes)
+        arena = context.arena
+        room = context.unpacking
+        let limits = context.limits
+        self.limits = ChainLimits(
+            nodeSize: limits.listNodeSize, plainBytes: limits.listPlainBytes,
+            compressDepth: limits.listCompressDepth)
     }
 
     /// What a new list hangs off its entry.
@@ -38,7 +43,9 @@ struct ListValue {
     private var isChain: Bool { entry.encoding == Encoding.chain }
 
     @inline(__always)
-    private var chain: ListpackChain { ListpackChain(Block(word: entry.payload), in: arena) }
+    private var chain: ListpackChain {
+        ListpackChain(Block(word: entry.payload), in: arena, room)
+    }
 
     @inline(__always)
     private var listpack: Listpack { Listpack(Block(word: entry.payload), in: arena) }
@@ -112,7 +119,7 @@ struct ListValue {
     }
 
     private func becomeChain() {
-        keep(ListpackChain.create(from: listpack, in: arena))
+        keep(ListpackChain.create(from: listpack, in: arena, room))
         entry.encoding = Encoding.chain
     }
 
@@ -123,7 +130,7 @@ struct ListValue {
     func removeEnd(_ end: ListEnd) {
         guard isChain else { return removeShortEnd(end) }
         var chain = chain
-        chain.removeEnd(end)
+        chain.removeEnd(end, limits)
         if chain.nodeCount == 1 { settle() }
     }
 

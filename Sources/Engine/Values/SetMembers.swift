@@ -7,7 +7,7 @@ import CLinux
 ///     longer:            | 255 | address 8 | length 8 |   the bytes lie in the counted heap
 ///
 /// A trivial handle to memory that the set's table owns.
-struct MemberBlock {
+struct MemberBlock: OwnedElement {
     let handle: Arena.Handle
     private let block: UnsafeMutableRawPointer
 
@@ -89,20 +89,21 @@ struct MemberBlock {
     }
 
     /// Every byte taken, exactly.
-    func memoryBytes(_ arena: Arena) -> Int {
+    func memoryBytes(in arena: Arena) -> Int {
         let isHeap = block.load(as: UInt8.self) == Self.heapMark
         return arena.blockBytes(for: blockBytes) + (isHeap ? apus_heap_size(heapBlock) : 0)
     }
 
-    func free(_ arena: Arena) {
+    func free(in arena: Arena) {
         if block.load(as: UInt8.self) == Self.heapMark { apus_heap_free(heapBlock) }
         arena.free(handle, blockBytes)
     }
 }
 
 /// What a hash table of set members has to know of its entries.
-struct MemberPolicy: HashTablePolicy {
+struct MemberPolicy: OwningTablePolicy {
     typealias Key = ByteView
+    typealias Element = MemberBlock
 
     struct Context {
         let arena: Arena

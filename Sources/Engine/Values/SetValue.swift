@@ -31,7 +31,7 @@ extension ReplyWriter {
 /// short walk otherwise; a set leaves a compact encoding when it outgrows `EncodingLimits` and
 /// never returns. A trivial handle to an entry: dead after the next change of its key.
 /// `docs/internals/set.md` draws the encodings.
-struct SetValue {
+struct SetValue: RandomElements {
     enum Encoding: UInt8 {
         case integers = 0
         case packed = 1
@@ -251,7 +251,7 @@ struct SetValue {
     /// Adds a member known to be absent to a table not yet in use; frees the table where that fails.
     private func append(_ member: ByteView, to table: MemberTable) throws(CommandError) {
         guard let block = MemberBlock.make(member, arena) else {
-            Self.free(table, members: .max, in: arena)
+            table.free(elements: .max, in: arena)
             throw .outOfMemory
         }
         table.insert(block.handle, hash: context.hasher.hash(member))
@@ -265,7 +265,7 @@ struct SetValue {
         guard encoding == .table else { return removeCompact(member) }
         let handle = table.remove(member, hash: hash != 0 ? hash : context.hasher.hash(member))
         if handle.isNone { return false }
-        MemberBlock(handle, arena).free(arena)
+        MemberBlock(handle, arena).free(in: arena)
         return true
     }
 
@@ -286,18 +286,20 @@ struct SetValue {
 
     // MARK: - At random
 
-    /// A member, every one with the same probability; the set must not be empty.
-    func randomMember() -> SetMember {
+    var drawsCheaply: Bool { encoding == .table }
+
+    func randomPosition(by chance: ValueContext) -> Position? {
+        let count = self.count
+        guard count > 0 else { return nil }
         switch encoding {
-        case .integers: return .integer(integers[context.random(below: count)])
+        case .integers: return Position(raw: chance.random(below: count))
         case .packed:
-            guard let record = packed.record(number: context.random(below: packed.count)) else {
-                preconditionFailure("a random member of an empty set")
+            let packed = self.packed
+            return packed.record(number: chance.random(below: count)).map {
+                Position(raw: $0.offset)
             }
-            return .bytes(record.name)
         case .table:
-            let handle = table.randomEntry(seed: context.nextRandom())
-            return .bytes(MemberBlock(handle, arena).bytes)
+            return Position(raw: Int(table.randomEntry(seed: chance.nextRandom()).raw))
         }
     }
 
@@ -323,7 +325,7 @@ struct SetValue {
             let member = MemberBlock(table.randomEntry(seed: context.nextRandom()), arena)
             body(.bytes(member.bytes))
             table.remove(entry: member.handle, hash: context.hasher.hash(member.bytes))
-            member.free(arena)
+            member.free(in: arena)
         }
     }
 
@@ -370,28 +372,6 @@ struct SetValue {
         }
     }
 
-    /// `wanted` different members, every choice with the same probability; all where there are no
-    /// more.
-    ///
-    /// O(n) if that is more than a third of the set, else O(wanted).
-    func randomPositions(_ wanted: Int) -> ContiguousArray<Position> {
-        let count = self.count
-        if wanted >= count { return positions() }
-        if encoding != .table || wanted > count / 3 {
-            var all = positions()
-            all.keepRandom(wanted) { context.random(below: $0) }
-            return all
-        }
-        var chosen: Set<Position> = []
-        var result: ContiguousArray<Position> = []
-        while result.count < wanted {
-            let handle = table.randomEntry(seed: context.nextRandom())
-            let position = Position(raw: Int(handle.raw))
-            if chosen.insert(position).inserted { result.append(position) }
-        }
-        return result
-    }
-
     // MARK: - Walking
 
     /// How far a walk has come; the set must not change meanwhile.
@@ -433,11 +413,7 @@ struct SetValue {
             return 0
         }
         var handles: ContiguousArray<Arena.Handle> = []
-        var (next, steps) = (cursor, mostSteps)
-        repeat {
-            next = table.scan(next, &handles)
-            steps -= 1
-        } while next != 0 && steps > 0 && handles.count < wanted
+        let next = table.scan(cursor, atLeast: wanted, mostSteps: mostSteps, into: &handles)
         for handle in handles { positions.append(Position(raw: Int(handle.raw))) }
         return next
     }
@@ -475,36 +451,14 @@ struct SetValue {
             Block(word: payload).free(in: arena)
             return true
         }
-        return free(table(at: payload, arena), members: blocks, in: arena)
-    }
-
-    /// Frees about so many members of a table that belongs to no set, and the table when it is
-    /// empty; true then.
-    @discardableResult
-    private static func free(_ table: MemberTable, members: Int, in arena: Arena) -> Bool {
-        var freed = 0
-        while freed < members && !table.isEmpty {
-            var handles: ContiguousArray<Arena.Handle> = []
-            table.popEntries(limit: min(members - freed, 256), into: &handles)
-            for handle in handles { MemberBlock(handle, arena).free(arena) }
-            freed += handles.count
-        }
-        guard table.isEmpty else { return false }
-        table.destroy()
-        return true
+        return table(at: payload, arena).free(elements: blocks, in: arena)
     }
 
     /// Every byte behind the payload; O(n) in a table.
     static func memoryBytes(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
         guard encoding == Encoding.table.rawValue else { return Block(word: payload).bytes }
         let table = table(at: payload, arena)
-        var bytes = table.memoryBytes
-        var cursor = MemberTable.Cursor()
-        while true {
-            let handle = table.next(from: &cursor)
-            if handle.isNone { return bytes }
-            bytes += MemberBlock(handle, arena).memoryBytes(arena)
-        }
+        return table.memoryBytes + table.elementBytes(in: arena)
     }
 
     static func copy(
@@ -530,7 +484,7 @@ struct SetValue {
             if handle.isNone { return Self.payload(of: copied, arena) }
             let bytes = MemberBlock(handle, arena).bytes
             guard let block = MemberBlock.make(bytes, arena) else {
-                free(copied, members: .max, in: arena)
+                copied.free(elements: .max, in: arena)
                 throw .outOfMemory
             }
             copied.insert(block.handle, hash: table.context.hasher.hash(bytes))
@@ -544,15 +498,5 @@ struct SetValue {
         case .packed: packed.checkInvariants()
         case .table: table.checkInvariants()
         }
-    }
-}
-
-extension ContiguousArray {
-    /// Keeps `wanted` of the elements, drawn without replacement, in random order.
-    mutating func keepRandom(_ wanted: Int, _ random: (Int) -> Int) {
-        for index in 0..<Swift.min(wanted, count) {
-            swapAt(index, index + random(count - index))
-        }
-        if wanted < count { removeLast(count - wanted) }
     }
 }

@@ -5,7 +5,7 @@
 /// ranked when it outgrows the limits of its settings and stays so.
 ///
 /// A value that hangs off an entry or off nothing yet; whoever changes it calls `save` afterwards.
-struct SortedSetValue {
+struct SortedSetValue: RandomElements {
     /// What a set needs from outside: where it lives, and how long it stays packed.
     struct Ground {
         let arena: Arena
@@ -159,14 +159,55 @@ struct SortedSetValue {
         return element
     }
 
-    /// One step of a scan of a ranked set; a packed one is shown whole by `walk`.
-    func scan(_ cursor: UInt64, into handles: inout ContiguousArray<Arena.Handle>) -> UInt64 {
-        set.scan(cursor, &handles)
+    /// A call of ZSCAN of a ranked set; a packed one is shown whole by `walk`.
+    func scan(
+        _ cursor: UInt64, atLeast wanted: Int, mostSteps: Int,
+        into handles: inout ContiguousArray<Arena.Handle>
+    ) -> UInt64 {
+        set.scan(cursor, atLeast: wanted, mostSteps: mostSteps, into: &handles)
     }
 
     func element(_ handle: Arena.Handle) -> SortedSetElement {
         let element = set.element(handle)
         return SortedSetElement(member: .bytes(element.member), score: element.score)
+    }
+
+    // MARK: - At random
+
+    var drawsCheaply: Bool { isRanked }
+
+    /// Names a member while the set does not change: a rank, or where it lies in the listpack.
+    struct Position: Hashable {
+        fileprivate let raw: Int
+    }
+
+    func positions() -> ContiguousArray<Position> {
+        if isRanked { return ContiguousArray((0..<count).map { Position(raw: $0) }) }
+        var positions: ContiguousArray<Position> = []
+        let listpack = listpack
+        var place = listpack.first
+        while let member = place, let score = listpack.position(after: member) {
+            positions.append(Position(raw: member.offset))
+            place = listpack.position(after: score)
+        }
+        return positions
+    }
+
+    func randomPosition(by chance: ValueContext) -> Position? {
+        let count = self.count
+        guard count > 0 else { return nil }
+        let rank = chance.random(below: count)
+        if isRanked { return Position(raw: rank) }
+        return listpack.position(at: rank &* 2).map { Position(raw: $0.offset) }
+    }
+
+    func element(at position: Position) -> SortedSetElement {
+        if isRanked { return element(at: position.raw) }
+        var cursor = listpack.cursor(from: Listpack.Position(offset: position.raw))
+        guard let member = cursor.next(), let score = cursor.next() else {
+            preconditionFailure("a position beyond the set")
+        }
+        return SortedSetElement(member: member, score: Self.score(score))
     }
 
     // MARK: - Changes

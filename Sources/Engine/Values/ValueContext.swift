@@ -6,6 +6,7 @@ struct ValueContext {
     private struct State {
         let arena: Arena
         let hasher: SeededHash
+        let unpacking: UnpackingRoom
         var now: Int64 = 0
         var limits = EncodingLimits()
         var drawCount: UInt64 = 0
@@ -15,16 +16,22 @@ struct ValueContext {
 
     static func create(arena: Arena, hasher: SeededHash) -> ValueContext {
         let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
-        state.initialize(to: State(arena: arena, hasher: hasher))
+        state.initialize(
+            to: State(arena: arena, hasher: hasher, unpacking: UnpackingRoom.create(in: arena)))
         return ValueContext(state: state)
     }
 
     private init(state: UnsafeMutablePointer<State>) { self.state = state }
 
-    func destroy() { state.deallocate() }
+    func destroy() {
+        unpacking.destroy()
+        state.deallocate()
+    }
 
     @inline(__always) var arena: Arena { state.pointee.arena }
     @inline(__always) var hasher: SeededHash { state.pointee.hasher }
+    /// Where compressed data is looked at.
+    @inline(__always) var unpacking: UnpackingRoom { state.pointee.unpacking }
 
     /// The wall clock in milliseconds.
     @inline(__always)

@@ -106,6 +106,41 @@ import Testing
         #expect(server.run("KEYS", "x*") == [])
     }
 
+    /// A replica leaves expired keys alone until its primary removes them; they must not stand twice.
+    @Test func `RENAME and MOVE replace a key that is hidden`() {
+        server.run("PSETEX", "due", "1", "old")
+        server.run("RPUSH", "list", "a")
+        server.run("SET", "string", "new")
+        server.run("SELECT", "1")
+        server.run("PSETEX", "string", "1", "old")
+        server.run("SELECT", "0")
+        server.server.keyspace.expiryPolicy = .hide
+        server.advance(milliseconds: 10)
+        #expect(server.run("RENAMENX", "list", "due") == 1)
+        #expect(server.run("DBSIZE") == 2)
+        #expect(server.run("LRANGE", "due", "0", "-1") == .bulks("a"))
+        #expect(server.run("MOVE", "string", "1") == 1)
+        #expect(get("string", in: 1) == "new")
+        #expect(server.server.keyspace[1].count == 1)
+        #expect(server.run("DEL", "due") == 1)
+        #expect(server.run("EXISTS", "due") == 0)
+        #expect(server.server.keyspace[0].expiringCount == 0)
+    }
+
+    @Test(arguments: [(50, 50), (200, 20_000)])
+    func `RANDOMKEY finds every key as often, also after many deletions`(count: Int, many: Int) {
+        for number in 0..<many { server.run("SET", "k\(number)", "v") }
+        for number in count..<many { server.run("DEL", "k\(number)") }
+        var counts = Array(repeating: 0, count: count)
+        for _ in 0..<count * 100 {
+            if let number = Int(server.run("RANDOMKEY").text?.dropFirst() ?? "") {
+                counts[number] += 1
+            }
+        }
+        #expect(counts.reduce(0, +) == count * 100)
+        #expect(SetValueTests.chiSquared(counts) < SetValueTests.limit(cells: count))
+    }
+
     @Test func `RANDOMKEY finds only what is there`() {
         #expect(server.run("RANDOMKEY") == nil)
         server.run("MSET", "a", "1", "b", "2")

@@ -65,10 +65,10 @@ struct ListpackChainTests {
             #expect(chain.value(at: .front).array == model[0])
             #expect(chain.value(at: .back).array == model[model.count - 1])
         case 14...16 where !model.isEmpty:
-            chain.removeEnd(.front)
+            chain.removeEnd(.front, limits)
             model.removeFirst()
         case 17... where !model.isEmpty:
-            chain.removeEnd(.back)
+            chain.removeEnd(.back, limits)
             model.removeLast()
         default: break
         }
@@ -89,13 +89,17 @@ struct ListpackChainTests {
         for place in places.sorted(by: >) { model.remove(at: place) }
     }
 
-    @Test(arguments: nodeSizes)
-    func `behaves as an array does`(nodeSize: Int) {
+    @Test(arguments: nodeSizes, [0, 1, 3])
+    func `behaves as an array does`(nodeSize: Int, compressDepth: Int) {
         var random = SeededRandom.make()
         let arena = Arena.create(rangeBytes: 1 << 27)
         defer { arena.destroy() }
-        let limits = ChainLimits(nodeSize: nodeSize, plainBytes: nodeSize == 3 ? 300 : 1 << 30)
-        var chain = ListpackChain.create(in: arena)
+        let room = UnpackingRoom.create(in: arena)
+        defer { room.destroy() }
+        let limits = ChainLimits(
+            nodeSize: nodeSize, plainBytes: nodeSize == 3 ? 300 : 1 << 30,
+            compressDepth: compressDepth)
+        var chain = ListpackChain.create(in: arena, room)
         var model: [[UInt8]] = []
         var growing = true
         for step in 0..<10_000 {
@@ -110,7 +114,80 @@ struct ListpackChainTests {
         #expect(copy.memoryBytes <= chain.memoryBytes)
         while !copy.free(blocks: 3) {}
         #expect(chain.free(blocks: .max))
+        room.giveBack()
         #expect(arena.allocatedBytes == 0)
+    }
+
+    /// A chain of compressible elements and the same uncompressed.
+    private func filled(
+        _ arena: Arena, _ room: UnpackingRoom, _ limits: ChainLimits
+    ) -> (chain: ListpackChain, model: [[UInt8]]) {
+        var chain = ListpackChain.create(in: arena, room)
+        let model = (0..<20_000).map { Array("the element of number \($0 / 10)".utf8) }
+        for text in model { text.withByteView { chain.push($0, at: .back, limits) } }
+        return (chain, model)
+    }
+
+    @Test(arguments: [1, 2, 5])
+    func `inner nodes are compressed, those near the ends are not`(depth: Int) {
+        let arena = Arena.create(rangeBytes: 1 << 27)
+        defer { arena.destroy() }
+        let room = UnpackingRoom.create(in: arena)
+        defer { room.destroy() }
+        let limits = ChainLimits(nodeSize: -2, plainBytes: 1 << 30, compressDepth: depth)
+        let plain = ChainLimits(nodeSize: -2, plainBytes: 1 << 30)
+        var (chain, model) = filled(arena, room, limits)
+        let (other, _) = filled(arena, room, plain)
+        #expect(chain.memoryBytes * 3 < other.memoryBytes)
+        check(chain, model, limits)
+        for place in 0..<chain.nodeCount {
+            let isNear = place < depth || place >= chain.nodeCount - depth
+            #expect(chain.node(place).pointee.isPacked == !isNear)
+        }
+        // Looking changes nothing, a change compresses again what it opened.
+        let before = chain.memoryBytes
+        for index in stride(from: 0, to: model.count, by: 997) {
+            #expect(chain.value(at: index).array == model[index])
+        }
+        #expect(chain.memoryBytes == before)
+        Array("another".utf8).withByteView { chain.replace(at: 10_000, with: $0, limits) }
+        model[10_000] = Array("another".utf8)
+        check(chain, model, limits)
+        #expect(chain.memoryBytes < before + 1000)
+        // From the ends inwards nodes are opened as they come near.
+        while chain.count > 100 {
+            chain.removeEnd(.front, limits)
+            chain.removeEnd(.back, limits)
+        }
+        check(chain, Array(model.dropFirst(9950).prefix(100)), limits)
+        _ = chain.free(blocks: .max)
+        _ = other.free(blocks: .max)
+    }
+
+    @Test func `compressed lists go on when the setting is turned off`() {
+        let arena = Arena.create(rangeBytes: 1 << 27)
+        defer { arena.destroy() }
+        let room = UnpackingRoom.create(in: arena)
+        defer { room.destroy() }
+        let limits = ChainLimits(nodeSize: -2, plainBytes: 1 << 30, compressDepth: 1)
+        let off = ChainLimits(nodeSize: -2, plainBytes: 1 << 30)
+        var (chain, model) = filled(arena, room, limits)
+        let copy = chain.copied()
+        #expect(copy.memoryBytes <= chain.memoryBytes)
+        check(copy, model, limits)
+        for _ in 0..<5000 { chain.removeEnd(.front, off) }
+        model.removeFirst(5000)
+        check(chain, model, off)
+        chain.remove(from: 5000, count: 5000, off)
+        model.removeSubrange(5000..<10_000)
+        check(chain, model, off)
+        let text = model[3000]
+        let removed = text.withByteView { chain.remove($0, atMost: 100, from: .front, off) }
+        #expect(removed == 10)
+        model.removeAll { $0 == text }
+        check(chain, model, off)
+        _ = chain.free(blocks: .max)
+        _ = copy.free(blocks: .max)
     }
 
     @Test func `a cursor starts anywhere and turns around`() {
@@ -139,7 +216,7 @@ struct ListpackChainTests {
         let saved = listpack.view.array
         var chain = ListpackChain.create(from: listpack, in: arena)
         Array("x".utf8).withByteView { chain.push($0, at: .front, limits) }
-        chain.removeEnd(.front)
+        chain.removeEnd(.front, limits)
         chain.checkInvariants(limits)
         if case .packed(let header, let entries) = chain.saving(0) {
             let head = (0..<6).map { UInt8(truncatingIfNeeded: header >> ($0 * 8)) }

@@ -97,7 +97,9 @@ import Testing
         for number in 0..<3000 { model.put(Array("m\(number)".utf8), Double(number)) }
         var seen: ContiguousArray<Arena.Handle> = []
         var cursor: UInt64 = 0
-        repeat { cursor = model.set.scan(cursor, &seen) } while cursor != 0
+        repeat {
+            cursor = model.set.scan(cursor, atLeast: 10, mostSteps: 3, into: &seen)
+        } while cursor != 0
         #expect(Set(seen.map { model.set.element($0).member.array }).count == 3000)
         #expect(model.destroy() == 0)
     }

@@ -123,12 +123,14 @@ struct SetValueTests {
         }
     }
 
-    @Test(arguments: [("", 40), ("m:", 40), ("m:", 200)])
-    func `every member is popped as often`(prefix: String, count: Int) {
+    @Test(arguments: [("", 40, 40), ("m:", 40, 40), ("m:", 200, 200), ("m:", 20, 400)])
+    func `every member is popped as often, also after many deletions`(
+        prefix: String, count: Int, many: Int
+    ) {
         let server = TestServer()
         var counts = Array(repeating: 0, count: count)
         for _ in 0..<count * 10 {
-            makeSet(server, prefix, count, from: count)
+            makeSet(server, prefix, count, from: many)
             var replies = [server.run("SPOP", "set")]
             replies += server.run("SPOP", "set", "3").elements
             for text in replies.compactMap(\.text) {
