@@ -19,10 +19,10 @@ let package = Package(
     targets: [
         // What Swift cannot import: epoll's unions, prefetch and vector compares, fork.
         .target(name: "CLinux"),
-        // SHA-256 and comparison in constant time, for passwords.
-        .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         // LZF from Debian's liblzf: the format of Redis's compressed lists and strings.
         .systemLibrary(name: "CLZF", pkgConfig: "liblzf", providers: [.apt(["liblzf-dev"])]),
+        // SHA-256 and comparison in constant time, for passwords.
+        .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         // The kernel: descriptors, epoll, timers, clocks, signals, files, the background thread.
         .target(name: "Reactor", dependencies: ["CLinux"], swiftSettings: strict),
         // Everything hot and mutually recursive, in one module, so that the optimiser sees it whole.

@@ -251,6 +251,43 @@ def feed(server, chunks):
     return state["lines"]
 
 
+# Subscribes with many connections, says so, and reads until it is killed.
+LISTENERS = """
+import selectors, socket, sys
+port, count, channel = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
+selector = selectors.DefaultSelector()
+for _ in range(count):
+    pipe = socket.create_connection(("127.0.0.1", port))
+    pipe.sendall(b"SUBSCRIBE %s\\r\\n" % channel)
+    pipe.recv(1000)
+    selector.register(pipe, selectors.EVENT_READ)
+print("ready", flush=True)
+room = bytearray(1 << 16)
+while True:
+    for key, _ in selector.select():
+        if not key.fileobj.recv_into(room): sys.exit()
+"""
+
+
+@contextlib.contextmanager
+def listening(server, count, channel):
+    """Lets `count` subscribers read a channel, on the client's core; yields their process."""
+    if count == 0:
+        yield None
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTENERS, str(server.port), str(count), channel],
+        stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
+    )
+    try:
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"{server.name}: the subscribers did not get ready")
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
 def batches(commands, size=1000):
     """Joins single commands into chunks worth a system call."""
     batch = []
@@ -293,8 +330,19 @@ def busy_seconds():
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(server, command):
-    """Runs a client command pinned to its core; CPU, wall time and the noise around."""
+def helper_seconds(pid):
+    """CPU seconds of a process that helps the client; 0 without one."""
+    if pid is None:
+        return 0.0
+    return int(open(f"/proc/{pid}/schedstat").read().split()[0]) / 1e9
+
+
+def measure(server, command, helper=None):
+    """Runs a client command pinned to its core; CPU, wall time and the noise around.
+
+    What the process `helper` uses meanwhile is the client's too.
+    """
+    helped = helper_seconds(helper)
     busy, cpu, wall = busy_seconds(), server.cpu(), time.perf_counter()
     client = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -304,7 +352,7 @@ def measure(server, command):
     _, status, usage = os.wait4(client.pid, 0)
     client.returncode = os.waitstatus_to_exitcode(status)
     wall, cpu, busy = time.perf_counter() - wall, server.cpu() - cpu, busy_seconds() - busy
-    client_cpu = usage.ru_utime + usage.ru_stime
+    client_cpu = usage.ru_utime + usage.ru_stime + helper_seconds(helper) - helped
     return {
         "output": output, "status": client.returncode, "wall": wall, "cpu": cpu,
         "server_share": cpu / wall, "client_share": client_cpu / wall,

@@ -4,7 +4,9 @@ A row: what the client sends, in which pipelines, on which keys. `cost` is how m
 as a SET one request is, roughly: the number of requests is divided by it. `expect` are commands
 and their answers after a run, so that a server that does nothing fast does not win.
 A row that takes elements away has a cost that leaves some of its million. `before` runs before every
-sample. Placeholders are redis-benchmark's.
+sample. Placeholders are redis-benchmark's; a row of several commands counts as one request, and needs
+Valkey's client. With `subscribers` so many connections listen to the channel "channel", and the CPU
+is that of one message to one of them.
 """
 
 import collections
@@ -16,8 +18,8 @@ KEY = "key:__rand_int__"
 VALUE = "0123456789abcdef"
 
 Row = collections.namedtuple(
-    "Row", "id group command pipelines preload range cost before expect changes",
-    defaults=(None, KEYS, 1, (), (), False),
+    "Row", "id group command pipelines preload range cost before expect changes subscribers",
+    defaults=(None, KEYS, 1, (), (), False, 0),
 )
 
 
@@ -70,6 +72,7 @@ PRELOADS = {
 FULL = (("DBSIZE", KEYS), ("STRLEN key:000000000007", 16))
 MSET = "MSET " + " ".join([f"{KEY} {VALUE}"] * 10)
 MGET = "MGET " + " ".join([KEY] * 10)
+SET = f"SET {KEY} {VALUE}"
 
 ROWS = [
     Row("ping", "strings", "PING", (1, 16, 64), cost=0.8),
@@ -110,9 +113,15 @@ ROWS = [
     Row("zrange100", "zsets", "ZRANGE myzset 0 99", (1, 4), "zset", cost=5),
 
     Row("xadd", "streams", "XADD mystream * field value", (1, 16, 64), before=("DEL mystream",)),
-    Row("xrange100", "streams", "XRANGE mystream - + COUNT 100", (1, 4), "stream", cost=10),
+    Row("xrange100", "streams", "XRANGE mystream - + COUNT 100", (1, 4, 16), "stream", cost=10),
+    Row("xreadgroup10", "streams", "XREADGROUP GROUP readers one COUNT 10 STREAMS mystream >", (16,),
+        "stream", cost=25,
+        before=("XGROUP DESTROY mystream readers", "XGROUP CREATE mystream readers 0")),
 
     Row("publish", "other", "PUBLISH channel message", (1, 16)),
+    Row("publish100", "other", f"PUBLISH channel {VALUE}", (1, 16), cost=50, subscribers=100),
+    Row("multi3", "other", f"MULTI ; {SET} ; {SET} ; {SET} ; EXEC", (1, 16), "strings16", cost=5,
+        expect=FULL),
     Row("setbit", "other", "SETBIT bits:__rand_int__ 7 1", (16,), changes=True),
     Row("pfadd", "other", "PFADD counter element:__rand_int__", (16,)),
     Row("geoadd", "other", "GEOADD places 13.361389 38.115556 place:__rand_int__", (16,), cost=4,

@@ -20,6 +20,8 @@ struct BlockedKeys {
         let type: ValueType
         /// Where the key stands among its arguments.
         let argument: Int
+        /// Whether it must be told when the key is gone or holds something else.
+        let hearsOfLoss: Bool
     }
 
     fileprivate struct Line {
@@ -27,6 +29,8 @@ struct BlockedKeys {
         var waiters: ContiguousArray<Waiter> = []
         var head = 0
         var live = 0
+        /// Waiters that hear of a loss.
+        var hearing = 0
     }
 
     private var lines: [Name: Line] = [:]
@@ -44,7 +48,8 @@ struct BlockedKeys {
 
     /// Puts a client into the line of each of `keys`; a key named twice counts once, as its first.
     mutating func add(
-        client: UInt64, keys: [(name: Name, argument: Int)], type: ValueType
+        client: UInt64, keys: [(name: Name, argument: Int)], type: ValueType,
+        hearsOfLoss: Bool = false
     ) {
         precondition(clients[client] == nil, "a client can wait once")
         let ticket = nextTicket
@@ -53,8 +58,11 @@ struct BlockedKeys {
         for (name, argument) in keys where !names.contains(name) {
             names.append(name)
             lines[name, default: Line()].waiters.append(
-                Waiter(ticket: ticket, client: client, type: type, argument: argument))
+                Waiter(
+                    ticket: ticket, client: client, type: type, argument: argument,
+                    hearsOfLoss: hearsOfLoss))
             lines[name, default: Line()].live += 1
+            if hearsOfLoss { lines[name, default: Line()].hearing += 1 }
         }
         clients[client] = (ticket, names)
     }
@@ -91,6 +99,9 @@ struct BlockedKeys {
         return name
     }
 
+    /// Whether somebody in the line of `name` must be told when the key is gone.
+    func hearsOfLoss(_ name: Name) -> Bool { lines[name]?.hearing ?? 0 > 0 }
+
     /// The first in the line of `name` whose ticket is later than `ticket`.
     func next(in name: Name, after ticket: UInt64) -> Waiter? { lines[name]?.next(after: ticket) }
 }
@@ -124,6 +135,7 @@ extension BlockedKeys.Line {
         guard place < waiters.count, waiters[place].ticket == ticket else { return }
         waiters[place].client = 0
         live -= 1
+        if waiters[place].hearsOfLoss { hearing -= 1 }
         while head < waiters.count && waiters[head].client == 0 { head += 1 }
         if waiters.count > 16 && live < waiters.count / 2 {
             waiters.removeAll { $0.client == 0 }

@@ -62,6 +62,51 @@ enum NumberText {
         }
     }
 
+    /// Lends the text of two unsigned numbers with a byte between them, which lives only during the
+    /// call.
+    @inline(__always)
+    static func withText<Result, Failure: Error>(
+        of first: UInt64, _ between: UInt8, _ second: UInt64,
+        _ body: (ByteView) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // Six words hold two times twenty digits and what stands between.
+        var digits: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+        return try withUnsafeMutableBytes(of: &digits) { (text) throws(Failure) in
+            guard let start = text.baseAddress else { return try body(.empty) }
+            var count = write(magnitude: first, to: start)
+            start.storeBytes(of: between, toByteOffset: count, as: UInt8.self)
+            count &+= 1
+            count &+= write(magnitude: second, to: start + count)
+            return try body(ByteView(start: UnsafeRawPointer(start), count: count))
+        }
+    }
+
+    /// The value of `text` as `strtoull` reads it to its end: leading blanks, a sign and leading
+    /// zeros do no harm, a minus wraps around, unless the number is spelled canonically.
+    ///
+    /// What is too large is none.
+    static func lenientUnsigned(_ text: ByteView) -> UInt64? {
+        if let number = integer(text) { return number >= 0 ? UInt64(number) : nil }
+        var index = 0
+        while index < text.count, text[index] == 32 || (9...13).contains(text[index]) {
+            index += 1
+        }
+        let isNegative = index < text.count && text[index] == UInt8(ascii: "-")
+        if isNegative || (index < text.count && text[index] == UInt8(ascii: "+")) { index += 1 }
+        guard index < text.count else { return nil }
+        var value: UInt64 = 0
+        while index < text.count {
+            let digit = text[index] &- 0x30
+            guard digit <= 9 else { return nil }
+            let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = scaled.addingReportingOverflow(UInt64(digit))
+            if overflow || carry { return nil }
+            value = sum
+            index += 1
+        }
+        return isNegative ? 0 &- value : value
+    }
+
     /// Decimal digits of `number`, without sign.
     static func digitCount(_ number: UInt64) -> Int {
         var count = 1

@@ -6,11 +6,11 @@ enum ClientCommands {
             Command(
                 "CLIENT", [], group: .connection, since: "2.4.0",
                 "Holds the commands about client connections.",
-                subcommands: aboutOneself + aboutOthers)
+                subcommands: aboutOneself + aboutTracking + aboutOthers)
         ]
     }
 
-    private static let plain: CommandFlags = [.noScript, .loading, .stale]
+    static let plain: CommandFlags = [.noScript, .loading, .stale]
     private static let admin: CommandFlags = [.admin, .noScript, .loading, .stale]
     private static let toAllNodes = [
         "request_policy:all_nodes", "response_policy:all_succeeded",
@@ -25,10 +25,6 @@ enum ClientCommands {
             Command(
                 "GETNAME", .exactly(2), plain, [.connection], group: .connection, since: "2.6.9",
                 "Returns the name of the connection.", getName),
-            Command(
-                "GETREDIR", .exactly(2), plain, [.connection], group: .connection, since: "6.0.0",
-                "Returns the id of the client that gets the connection's invalidations.",
-                getRedirection),
             Command(
                 "HELP", .exactly(2), [.loading, .stale], [.connection], group: .connection,
                 since: "5.0.0", "Explains the subcommands.", help),
@@ -154,7 +150,7 @@ enum ClientCommands {
         call.reply.ok()
     }
 
-    // MARK: - CLIENT ID, CLIENT INFO, CLIENT GETREDIR
+    // MARK: - CLIENT ID, CLIENT INFO
 
     static func id(_ call: inout Call) throws(CommandError) {
         call.reply.integer(Int64(call.connection.id))
@@ -162,11 +158,6 @@ enum ClientCommands {
 
     static func info(_ call: inout Call) throws(CommandError) {
         call.reply.verbatim(describe(call.connection, call) + "\n")
-    }
-
-    /// -1: tracking is off.
-    static func getRedirection(_ call: inout Call) throws(CommandError) {
-        call.reply.integer(-1)
     }
 
     private static func describe(_ connection: Connection, _ call: borrowing Call) -> String {
@@ -182,6 +173,8 @@ enum ClientCommands {
 
     static func noEvict(_ call: inout Call) throws(CommandError) {
         call.connection.session.isSparedFromEviction = try readSwitch(call)
+        // There may be somebody to close now.
+        call.server.clientMemory.mayEvict = true
         call.reply.ok()
     }
 
@@ -321,6 +314,8 @@ enum ClientCommands {
         call.replyHelp(
             container: "CLIENT",
             [
+                "CACHING (YES|NO)",
+                "    Have the keys of the next command tracked (OPTIN), or not (OPTOUT).",
                 "CAPA <capability> [...]", "    Tell the server what the client can do: REDIRECT.",
                 "GETNAME", "    Return the name of the connection.",
                 "GETREDIR", "    Return the id of the client that gets the invalidations.",
@@ -341,6 +336,10 @@ enum ClientCommands {
                 "SETINFO <option> <value>",
                 "    Name the client library (LIB-NAME) or its version (LIB-VER).",
                 "SETNAME <name>", "    Name the connection.",
+                "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+                "         [OPTIN] [OPTOUT] [NOLOOP]",
+                "    Say whether the connection is told when keys it has read change.",
+                "TRACKINGINFO", "    Describe the tracking of the connection.",
                 "UNBLOCK <client-id> [TIMEOUT|ERROR]",
                 "    End the waiting of a client inside a blocking command.",
                 "UNPAUSE", "    Let paused clients go on.",

@@ -22,7 +22,8 @@ enum ConfigCommands {
                     Command(
                         "SET", .atLeast(4), adminFlags, group: .server, since: "2.0.0",
                         "Changes directives, all of them or none.",
-                        syntax: "parameter value [parameter value ...]", tips: everyNode, set),
+                        syntax: "parameter value [parameter value ...]", tips: everyNode,
+                        secrets: secretValues, set),
                 ])
         ]
     }
@@ -45,6 +46,12 @@ enum ConfigCommands {
     }
 
     // MARK: - CONFIG SET parameter value [parameter value ...]
+
+    private static let secretValues: SecretFinder = { arguments in
+        stride(from: 3, to: arguments.count, by: 2).filter {
+            SettingTable.isSensitive(arguments[$0 - 1].string)
+        }
+    }
 
     static func set(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count % 2 == 0 else { throw .syntax }

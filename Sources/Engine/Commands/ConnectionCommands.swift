@@ -6,7 +6,8 @@ enum ConnectionCommands {
                 "AUTH", .atLeast(2), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy],
                 [.connection], group: .connection, since: "1.0.0",
                 "Says who is connected, by password or by user and password.",
-                syntax: "[username] password", auth),
+                syntax: "[username] password",
+                secrets: { arguments in Array(1..<max(arguments.count, 1)) }, auth),
             Command(
                 "ECHO", .exactly(2), [.loading, .stale, .fast], [.connection], group: .connection,
                 since: "1.0.0", "Replies with the message given.", syntax: "message", echo),
@@ -15,18 +16,28 @@ enum ConnectionCommands {
                 [.connection], group: .connection, since: "6.0.0",
                 "Chooses the protocol, can authenticate and name the connection, and tells of the "
                     + "server.",
-                syntax: "[protover [AUTH username password] [SETNAME clientname]]", hello),
+                syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+                secrets: helloSecrets, hello),
             Command(
-                "PING", .atLeast(1), [.fast], [.connection], group: .connection, since: "1.0.0",
+                "PING", .atLeast(1), [.fast, .whileSubscribed], [.connection], group: .connection,
+                since: "1.0.0",
                 "Replies PONG, or the message given.", syntax: "[message]",
                 tips: ["request_policy:all_shards", "response_policy:all_succeeded"], ping),
             Command(
-                "QUIT", .atLeast(1), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy],
+                "QUIT", .atLeast(1),
+                [
+                    .noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate,
+                    .whileSubscribed,
+                ],
                 [.connection], group: .connection, since: "1.0.0",
                 "Closes the connection once its replies are sent.",
                 deprecated: ("7.2.0", "just closing the connection"), quit),
             Command(
-                "RESET", .exactly(1), [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy],
+                "RESET", .exactly(1),
+                [
+                    .noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .immediate,
+                    .whileSubscribed,
+                ],
                 [.connection], group: .connection, since: "6.2.0",
                 "Brings the connection back to the state it began in.", reset),
             Command(
@@ -66,6 +77,14 @@ enum ConnectionCommands {
     }
 
     // MARK: - HELLO [protover [AUTH username password] [SETNAME clientname]]
+
+    /// Two words behind each AUTH.
+    private static let helloSecrets: SecretFinder = { arguments in
+        (1..<max(arguments.count, 1)).flatMap { index in
+            arguments[index].equalsIgnoringCase("AUTH")
+                ? Array((index + 1)..<max(min(index + 3, arguments.count), index + 1)) : []
+        }
+    }
 
     /// Nothing is changed unless all of it can be.
     static func hello(_ call: inout Call) throws(CommandError) {
@@ -137,7 +156,16 @@ enum ConnectionCommands {
 
     // MARK: - PING [message]
 
+    /// A subscriber that speaks RESP2 gets it in the form of a message.
     static func ping(_ call: inout Call) throws(CommandError) {
+        let isMessage =
+            call.connection.gate.contains(.subscribed)
+            && call.connection.session.protocolVersion == 2
+        if isMessage && call.arguments.count <= 2 {
+            call.reply.array(2)
+            call.reply.bulk("pong")
+            return call.reply.bulk(call.arguments.count == 2 ? call.arguments[1] : .empty)
+        }
         switch call.arguments.count {
         case 1: call.reply.simple("PONG")
         case 2: call.reply.bulk(call.arguments[1])

@@ -18,10 +18,11 @@ extension Call {
             for position in positions { showSampled(value, position, request, show) }
             return
         }
-        guard request.count >= -SampleRequest.mostRepetitions else { throw .outOfRange }
+        guard mayRepeat(-request.count) else { throw .outOfRange }
         guard value.randomPosition(by: keyspace.values) != nil else { return reply.array(0) }
         beginSample(-request.count, request)
-        for _ in 0..<(-request.count) {
+        for index in 0..<(-request.count) {
+            if index & 1023 == 1023 && isCutOff() { return }
             guard let position = value.randomPosition(by: keyspace.values) else { return }
             showSampled(value, position, request, show)
         }
@@ -77,9 +78,6 @@ struct SampleRequest {
     /// Negative: so many, with repetitions.
     let count: Int
     let isPaired: Bool
-
-    /// More repetitions would be a reply of gigabytes; the peers try until memory ends.
-    static let mostRepetitions = 100_000_000
 
     /// Reads `count [word]` from argument 2 on; where there is no such word, nothing may follow.
     init(_ arguments: Arguments, pairedBy word: StaticString? = nil) throws(CommandError) {

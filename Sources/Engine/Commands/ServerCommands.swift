@@ -26,6 +26,9 @@ enum ServerCommands {
                 "LOLWUT", .atLeast(1), [.readOnly, .fast], group: .server, since: "5.0.0",
                 "Shows a picture and the version.", syntax: "[VERSION version]", lolwut),
             Command(
+                "MONITOR", .exactly(1), [.admin, .noScript, .loading, .stale], group: .server,
+                since: "1.0.0", "Shows every command the server executes.", monitor),
+            Command(
                 "ROLE", .exactly(1), [.noScript, .loading, .stale, .fast], [.admin, .dangerous],
                 group: .server, since: "2.8.12", "Tells the part played in replication.", role),
             Command(
@@ -70,6 +73,18 @@ enum ServerCommands {
         call.reply.bulk("master")
         call.reply.integer(0)
         call.reply.array(0)
+    }
+
+    // MARK: - MONITOR
+
+    /// Nothing is replied to who does it already.
+    static func monitor(_ call: inout Call) throws(CommandError) {
+        guard call.mayBlock else {
+            throw .text("ERR MONITOR isn't allowed for DENY BLOCKING client")
+        }
+        guard !call.connection.gate.contains(.monitoring) else { return }
+        call.server.startMonitoring(call.connection)
+        call.reply.ok()
     }
 
     // MARK: - FLUSHALL and FLUSHDB [ASYNC | SYNC]

@@ -16,6 +16,8 @@ enum StandardCommands {
             MemoryCommands.table,
             DebugCommands.table,
             ShutdownCommands.table,
+            SlowLogCommands.table,
+            LatencyCommands.table,
             ListCommands.table,
             BlockingListCommands.table,
             BitmapCommands.table,
@@ -25,7 +27,13 @@ enum StandardCommands {
             SortedSetAlgebraCommands.table,
             BlockingSortedSetCommands.table,
             GeoCommands.table,
+            StreamCommands.table,
+            StreamReadCommands.table,
+            StreamGroupCommands.table,
+            StreamInfoCommands.table,
             SortCommand.table,
+            TransactionCommands.table,
+            PubSubCommands.table,
         ].flatMap { $0 }
     }
 }

@@ -157,7 +157,8 @@ extension SpecialSetting {
         let first = arguments.startIndex
         guard let hard = SettingText.memory(arguments[first]),
             let soft = SettingText.memory(arguments[first + 1]),
-            let seconds = SettingText.looseInteger(arguments[first + 2]), seconds >= 0
+            let seconds = SettingText.looseInteger(arguments[first + 2]),
+            (0...Int(Int32.max)).contains(seconds)
         else {
             throw SettingProblem(
                 "Error in hard, soft or soft_seconds setting in buffer limit configuration.")

@@ -507,8 +507,16 @@ enum SettingTable {
     ]
 
     private static let observationRows: [Setting] = [
-        Setting("slowlog-log-slower-than", .integer(\.slowLogMicroseconds, -1...Int.max)),
-        Setting("slowlog-max-len", .integer(\.slowLogMaxLength, .natural), effect: .slowLog),
+        Setting(
+            "slowlog-log-slower-than", aliases: ["commandlog-execution-slower-than"],
+            .integer(\.slowLogMicroseconds, -1...Int.max)),
+        Setting(
+            "slowlog-max-len", aliases: ["commandlog-slow-execution-max-len"],
+            .integer(\.slowLogMaxLength, .natural), effect: .slowLog),
+        Setting("commandlog-request-larger-than", .integer(\.largeRequestLogBytes, -1...Int.max)),
+        Setting("commandlog-large-request-max-len", .integer(\.largeRequestLogMaxLength, .natural)),
+        Setting("commandlog-reply-larger-than", .integer(\.largeReplyLogBytes, -1...Int.max)),
+        Setting("commandlog-large-reply-max-len", .integer(\.largeReplyLogMaxLength, .natural)),
         Setting("latency-monitor-threshold", .integer(\.latencyMonitorMilliseconds, .natural)),
         Setting("latency-tracking", .flag(\.latencyTracking)),
         Setting(

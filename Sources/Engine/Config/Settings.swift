@@ -197,6 +197,11 @@ struct Settings: Sendable {
     /// -1 turns the slow log off, 0 records every command.
     var slowLogMicroseconds = 10_000
     var slowLogMaxLength = 128
+    /// Requests and replies of this many bytes are recorded; -1 turns that off.
+    var largeRequestLogBytes = 1 << 20
+    var largeRequestLogMaxLength = 128
+    var largeReplyLogBytes = 1 << 20
+    var largeReplyLogMaxLength = 128
     /// 0 turns the monitor off.
     var latencyMonitorMilliseconds = 0
     var latencyTracking = true

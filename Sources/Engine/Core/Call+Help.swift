@@ -11,4 +11,11 @@ extension Call {
         reply.array(all.count)
         for line in all { line.withByteView { reply.simple($0) } }
     }
+
+    /// The error of a subcommand whose options make no sense.
+    mutating func subcommandSyntax(_ container: String) -> CommandError {
+        fail(
+            "ERR unknown subcommand or wrong number of arguments for "
+                + "'\(arguments[1].prefix(128).string)'. Try \(container) HELP.")
+    }
 }

@@ -69,7 +69,30 @@ struct Call: ~Copyable {
     }
 
     /// States that the call changed the data in a way no key event tells (FLUSHALL, SWAPDB).
-    func changedWholesale(by changes: Int = 1) { keyspace.counters.changes &+= changes }
+    func changedWholesale(by changes: Int = 1) {
+        keyspace.counters.changes &+= changes
+        if keyspace.interest.contains(.tracking) { server.invalidateAll() }
+    }
+
+    // MARK: - Limits
+
+    /// Whether the client is closed because more is to be sent to it than it may leave unread: what a
+    /// command writes behind that is for nobody.
+    ///
+    /// For loops whose length the client chooses; to be asked once in a while.
+    mutating func isCutOff() -> Bool {
+        server.checkOutputLimit(&self)
+        return connection.gate.contains(.closing)
+    }
+
+    /// Whether so many repetitions may be tried: without a limit of output memory is what would end
+    /// them.
+    func mayRepeat(_ count: Int) -> Bool {
+        count <= Self.mostRepetitions || server.settings.clientOutputLimits.normal.hardBytes > 0
+    }
+
+    /// More repetitions would be a reply of gigabytes; the peers try until memory ends.
+    private static let mostRepetitions = 100_000_000
 
     // MARK: - Failing
 

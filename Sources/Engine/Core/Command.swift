@@ -25,6 +25,8 @@ struct Command: Sendable {
     /// The argument that names an element of the first key's value, looked ahead at as keys are; 0
     /// where there is none.
     let element: Int
+    /// Which arguments no log and no MONITOR may show; nil where none is secret.
+    let secrets: SecretFinder?
     /// The version that deprecated it, and what replaces it.
     let deprecated: (since: String, replacement: String)?
     let handler: Handler
@@ -35,7 +37,8 @@ struct Command: Sendable {
         _ categories: CommandCategories = [], group: CommandGroup, keys: [KeySpec] = [],
         keyFinder: KeyFinder? = nil, since: String, _ summary: String, syntax: String = "",
         tips: [String] = [], deprecated: (since: String, replacement: String)? = nil,
-        element: Int = 0, _ handler: @escaping Handler, subcommands: [Command] = []
+        element: Int = 0, secrets: SecretFinder? = nil, _ handler: @escaping Handler,
+        subcommands: [Command] = []
     ) {
         self.name = name
         self.arity = arity
@@ -49,6 +52,7 @@ struct Command: Sendable {
         self.syntax = syntax
         self.tips = tips
         self.element = element
+        self.secrets = secrets
         self.deprecated = deprecated
         self.handler = handler
         self.subcommands = subcommands
@@ -71,6 +75,7 @@ struct Command: Sendable {
         self.syntax = ""
         self.tips = []
         self.element = 0
+        self.secrets = nil
         self.deprecated = nil
         self.handler = Command.container
         self.subcommands = subcommands
@@ -130,6 +135,12 @@ struct CommandFlags: OptionSet, Sendable {
     static let touchesArbitraryKeys = CommandFlags(rawValue: 1 << 26)
     /// Documented as internal (COMMAND DOCS `syscmd`).
     static let systemCommand = CommandFlags(rawValue: 1 << 27)
+    /// Runs at once even inside MULTI, where others are queued.
+    static let immediate = CommandFlags(rawValue: 1 << 28)
+    /// Does what the transaction has queued: passes the gates as all of that would.
+    static let runsQueue = CommandFlags(rawValue: 1 << 29)
+    /// May be sent by a subscriber that speaks RESP2.
+    static let whileSubscribed = CommandFlags(rawValue: 1 << 30)
 
     /// The names of the printed flags, by bit.
     static let names = [
@@ -280,6 +291,9 @@ struct KeyPosition: Equatable {
     var access: KeySpec.Access
     var flags: KeySpec.Flags
 }
+
+/// Finds the arguments of a request that are secret, also of one whose arguments are invalid.
+typealias SecretFinder = @Sendable (Arguments) -> [Int]
 
 /// Finds the keys of a request by hand; nil when its arguments are invalid.
 typealias KeyFinder = @Sendable (Arguments) -> [KeyPosition]?

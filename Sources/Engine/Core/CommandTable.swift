@@ -103,9 +103,10 @@ final class CommandTable {
         return number
     }
 
-    /// Explicit categories, and those that flags and group imply.
+    /// Explicit categories, and those that flags and group imply; a container is of no group's.
     private static func categories(_ command: Command) -> CommandCategories {
-        var categories = command.categories.union(command.group.category)
+        var categories = command.categories
+        if command.subcommands.isEmpty { categories.formUnion(command.group.category) }
         if command.flags.contains(.write) { categories.insert(.write) }
         if command.flags.contains(.readOnly) && !categories.contains(.scripting) {
             categories.insert(.read)

@@ -10,16 +10,33 @@ extension Server {
         let age = max(0, clock.wallMilliseconds - connection.createdAt) / 1000
         let command =
             connection.lastCommand >= 0 ? commands[connection.lastCommand].fullName : "NULL"
+        let watched = transactions.watched.count(of: connection.id)
         return "id=\(connection.id) addr=\(connection.peerName) laddr=\(connection.localName)"
             + " fd=\(connection.descriptorNumber) name=\(session.name) age=\(age)"
             + " idle=\(idleSeconds(of: connection)) flags=\(flags(of: connection))"
-            + " db=\(session.database) sub=0 psub=0 ssub=0 multi=-1"
+            + " db=\(session.database)\(describeSubscriptions(of: connection))"
+            + " multi=\(queued(by: connection))"
             + describeBuffers(of: connection, argumentBytes)
-            + " events=\(events(of: connection)) cmd=\(command) user=\(session.user?.shownName ?? "(superuser)") redir=-1"
+            + " events=\(events(of: connection)) cmd=\(command)"
+            + " user=\(session.user?.shownName ?? "(superuser)")"
+            + " redir=\(session.tracking.shownRedirection)"
             + " resp=\(session.protocolVersion) lib-name=\(session.libraryName)"
             + " lib-ver=\(session.libraryVersion) io-thread=0"
             + " tot-net-in=\(connection.inputBytes) tot-net-out=\(connection.outputBytes)"
-            + " tot-cmds=\(connection.commandCount) watch=0 capa=\(session.capabilities)"
+            + " tot-cmds=\(connection.commandCount) watch=\(watched) capa=\(session.capabilities)"
+    }
+
+    private func describeSubscriptions(of connection: Connection) -> String {
+        let place = connection.place
+        return " sub=\(subscriptions.channels.count(of: place))"
+            + " psub=\(subscriptions.patterns.count(of: place))"
+            + " ssub=\(subscriptions.shards.count(of: place))"
+    }
+
+    /// Requests in the queue of a transaction, -1 outside of one.
+    private func queued(by connection: Connection) -> Int {
+        guard connection.gate.contains(.queueing) else { return -1 }
+        return connection.transaction?.requests.count ?? 0
     }
 
     func idleSeconds(of connection: Connection) -> Int64 {
@@ -40,9 +57,23 @@ extension Server {
         let blocks =
             (unsent - atOnce + ReplyBlock.standardCapacity - 1) / ReplyBlock.standardCapacity
         let memory = blocks > 0 ? connection.outputMemory : 0
-        return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments) multi-mem=0"
-            + " rbs=\(max(connection.reply.capacity, 1024)) rbp=\(connection.replyPeak)"
-            + " obl=\(atOnce) oll=\(blocks) omem=\(memory) tot-mem=\(connection.memoryBytes)"
+        // Whoever is being served has a reply buffer too, which is lent to the call.
+        let total =
+            connection.memoryBytes
+            + (argumentBytes > 0 ? argumentBytes + ReplyBlock.standardCapacity : 0)
+        return " qbuf=\(query) qbuf-free=\(max(0, room - query)) argv-mem=\(arguments)"
+            + " multi-mem=\(connection.transactionMemory)"
+            + " rbs=\(replyRoom(of: connection)) rbp=\(connection.replyPeak)"
+            + " obl=\(atOnce) oll=\(blocks) omem=\(memory) tot-mem=\(total)"
+    }
+
+    /// The room for replies that a connection has, or needed of late: 1 KiB to 16 KiB.
+    private func replyRoom(of connection: Connection) -> Int {
+        let most = ReplyBlock.standardCapacity
+        if connection.reply.capacity > 0 { return most }
+        var room = 1024
+        while room < min(connection.replyPeak, most) { room *= 2 }
+        return room
     }
 
     /// What a connection that sends something is said to have room for.
@@ -64,7 +95,15 @@ extension Server {
     /// One letter for each peculiarity, `N` for none.
     func flags(of connection: Connection) -> String {
         var flags = ""
+        let tracking = connection.session.tracking
+        if connection.gate.contains(.monitoring) { flags += "O" }
+        if connection.gate.contains(.subscribed) { flags += "P" }
+        if connection.gate.contains(.queueing) { flags += "x" }
         if !connection.gate.isDisjoint(with: [.blocked, .paused]) { flags += "b" }
+        if tracking.isOn { flags += "t" }
+        if tracking.isRedirectionBroken { flags += "R" }
+        if tracking.options.contains(.broadcast) { flags += "B" }
+        if connection.transaction?.isBroken ?? false { flags += "d" }
         if connection.gate.contains(.closing) {
             flags += connection.closesAfterReply ? "c" : "A"
         }
@@ -81,7 +120,7 @@ extension Connection {
         case normal, primary, replica, subscriber
     }
 
-    var kind: Kind { .normal }
+    var kind: Kind { gate.contains(.subscribed) ? .subscriber : .normal }
 
     /// The address alone of whoever is connected, without port and brackets.
     var peerAddress: String {

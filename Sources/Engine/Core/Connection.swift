@@ -13,12 +13,16 @@ final class Connection {
         static let unauthenticated = Gate(rawValue: 1 << 0)
         /// Inside MULTI.
         static let queueing = Gate(rawValue: 1 << 1)
-        /// Subscribed, RESP2.
+        /// Listens to channels.
         static let subscribed = Gate(rawValue: 1 << 2)
         /// CLIENT REPLY OFF or SKIP.
         static let replyMuted = Gate(rawValue: 1 << 3)
         /// CLIENT NO-TOUCH.
         static let noTouch = Gate(rawValue: 1 << 4)
+        /// MONITOR.
+        static let monitoring = Gate(rawValue: 1 << 5)
+        /// The request being executed was received piece by piece.
+        static let large = Gate(rawValue: 1 << 6)
         /// Executes nothing more: closing, blocked, or held back by CLIENT PAUSE.
         static let closing = Gate(rawValue: 1 << 8)
         static let blocked = Gate(rawValue: 1 << 9)
@@ -26,6 +30,8 @@ final class Connection {
         /// The user may not do everything: each request is checked.
         static let restricted = Gate(rawValue: 1 << 12)
         static let halted: Gate = [.closing, .blocked, .paused]
+        /// What is to be done around a command, however it is allowed to run.
+        static let peculiar: Gate = [.queueing, .subscribed, .replyMuted, .noTouch, .large]
     }
 
     let id: UInt64
@@ -63,6 +69,8 @@ final class Connection {
     var isInReplyList = false
     /// When the soft limit of the output buffer was first exceeded; 0: it is not.
     var softLimitSince: Int64 = 0
+    /// Its share in the memory that `maxmemory-clients` limits, as counted last.
+    var countedMemory = 0
 
     // Counted for CLIENT LIST.
     var commandCount = 0
@@ -77,6 +85,10 @@ final class Connection {
     var inputRoom = 0
     /// The command it waits with, while it waits for a key.
     var parked: ParkedRequest?
+    /// What it is sent besides, while the reply of a running command is not whole.
+    var held = ReplyWriter()
+    /// What it has begun with WATCH or MULTI.
+    var transaction: Transaction?
 
     /// How a blocked command ends early (CLIENT UNBLOCK).
     enum Unblock {
@@ -104,9 +116,12 @@ final class Connection {
     }
 
     /// Bytes this connection holds: itself, its input and its output.
-    var memoryBytes: Int { Self.ownBytes + inputMemory + outputMemory }
+    var memoryBytes: Int {
+        Self.ownBytes + inputMemory + outputMemory + transactionMemory + session.tracking.bytes
+    }
     var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
-    var outputMemory: Int { reply.capacity }
+    var outputMemory: Int { reply.capacity + held.capacity }
+    var transactionMemory: Int { transaction?.memoryBytes ?? 0 }
 
     /// Whether the client runs on this machine, as far as that can be known.
     var isLocal: Bool {
@@ -114,7 +129,7 @@ final class Connection {
     }
 
     /// What the object, its strings and its place take: measured with 9000 connections.
-    static let ownBytes = 464
+    static let ownBytes = 528
 }
 
 /// The one face through which a connection's bytes are read and written: plain sockets today; TLS

@@ -34,9 +34,10 @@ extension Server {
         statistics.record(number, ticks: elapsed)
         call.connection.commandCount &+= 1
         if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
-        if elapsed > Self.longTicks { noteLongCommand() }
-        if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
-        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents() }
+        if elapsed >= attention.ticks || call.reply.count >= attention.replyBytes {
+            look(at: &call, number, ticks: elapsed, replyBytes: call.reply.count &- lengthBefore)
+        }
+        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents(of: &call) }
     }
 
     /// An error stands alone: a reply begun before memory ran out is taken back.
@@ -47,26 +48,33 @@ extension Server {
         call.reply.error(error)
     }
 
-    /// About a quarter of a millisecond: after such a command the clock is read anew.
-    private static let longTicks: UInt64 = 500_000
-    private static let largeReplyBytes = 64 * 1024
-
-    @inline(never)
-    private func noteLongCommand() { refreshTime() }
-
     @inline(never)
     private func noteFailure(_ call: inout Call, _ number: Int32) {
         statistics.countError(call.reply.lastError)
         statistics.countFailed(number)
     }
 
-    /// Hands the recorded effects to whoever follows the keyspace.
+    /// Hands the effects of a command to whoever follows the keyspace.
     @inline(never)
-    func followEvents() {
-        // Notifications, propagation, WATCH and tracking join here, each with its bit of interest.
+    func followEvents(of call: inout Call) {
+        followEvents(speaker: call.connection.id)
+        answerOwnMessages(&call)
+    }
+
+    /// Hands the recorded effects to whoever follows the keyspace.
+    ///
+    /// - Parameter speaker: the client whose command they are of and whose replies are in its hands;
+    ///   0 if none.
+    func followEvents(speaker: UInt64 = 0) {
+        // Propagation joins here, with its bit of interest.
+        subscriptions.speaker = speaker
+        defer { subscriptions.speaker = 0 }
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+                if keyspace.interest.contains(.watchers) { noteForWatchers(event) }
+                if keyspace.interest.contains(.tracking) { noteForTracking(event, by: speaker) }
+                if keyspace.interest.contains(.notifications) { notify(event) }
             }
         } while serveNextLine() || keyspace.hasEvents
     }
@@ -140,7 +148,10 @@ extension Server {
     }
 
     /// Counts an error written by a gate, and mutes it where replies are off.
+    ///
+    /// A transaction it happens in is aborted.
     private func finishRefusal(_ call: inout Call, _ before: Int) {
+        noteRefusal(&call, before)
         statistics.countError(call.reply.lastError)
         beginMuting(call.connection)
         muteReply(&call, before)
@@ -171,20 +182,34 @@ extension Server {
     /// False: refused or put off.
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
-        let flags = commands.index.flags(number)
         if gate.contains(.stopping) { return false }
+        let own = commands.index.flags(number)
+        let flags = effectiveFlags(own, of: call.connection)
         let before = call.reply.count
         if writesRefusal(&call, number, flags) {
             statistics.countRejected(number)
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(flags) {
+        if refusesWhileListening(&call, flags) {
+            statistics.countRejected(number)
+            finishRefusal(&call, before)
+            return false
+        }
+        if gate.contains(.paused) && mustWait(flags) && !call.connection.gate.contains(.monitoring)
+        {
             hold(call.connection)
             return false
         }
-        if call.connection.gate.isDisjoint(with: [.replyMuted, .noTouch]) { return true }
-        runQuietly(&call, number, before)
+        if call.connection.gate.contains(.queueing) && !own.contains(.immediate) {
+            beginMuting(call.connection)
+            enqueue(&call, number, own)
+            muteReply(&call, before)
+            return false
+        }
+        if call.connection.gate.isDisjoint(with: .peculiar) { return true }
+        runPeculiarly(&call, number, before)
+        if call.connection.gate.contains(.large) { logLargeRequest(call, number) }
         return false
     }
 
@@ -196,6 +221,10 @@ extension Server {
             call.reply.error("NOAUTH Authentication required.")
             return true
         }
+        if call.connection.gate.contains(.queueing) && flags.contains(.noMulti) {
+            call.reply.error("ERR Command not allowed inside a transaction")
+            return true
+        }
         if call.connection.gate.contains(.restricted) && !passesAccess(&call, number) {
             return true
         }
@@ -204,13 +233,34 @@ extension Server {
         return true
     }
 
+    /// Writes why a subscriber that speaks RESP2 may not send the command; false if it may.
+    private func refusesWhileListening(_ call: inout Call, _ flags: CommandFlags) -> Bool {
+        let connection = call.connection
+        guard connection.gate.contains(.subscribed), connection.session.protocolVersion == 2,
+            !flags.contains(.whileSubscribed)
+        else { return false }
+        call.reply.error(
+            "ERR Can't execute '\(call.row.fullName)': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING"
+                + " / QUIT / RESET are allowed in this context")
+        return true
+    }
+
     /// Why the server cannot run such a command now.
     private func refusal(_ connection: Connection, _ flags: CommandFlags) -> StaticString? {
-        if gate.contains(.memoryLimit) && flags.contains(.denyOOM) && isOverMemoryLimit {
+        // A queue takes memory too, whatever is in it.
+        let isQueueing = connection.gate.contains(.queueing)
+        let takesMemory =
+            flags.contains(.denyOOM) || (isQueueing && !flags.contains(.immediate))
+        if gate.contains(.memoryLimit) && takesMemory && isOverMemoryLimit {
             return "OOM command not allowed when used memory > 'maxmemory'."
         }
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"
+        }
+        if connection.gate.contains(.monitoring)
+            && !flags.isDisjoint(with: [.readOnly, .write, .mayReplicate])
+        {
+            return "ERR Replica can't interact with the keyspace"
         }
         return nil
     }
@@ -222,16 +272,20 @@ extension Server {
 
     // MARK: - CLIENT REPLY and CLIENT NO-TOUCH
 
-    /// Runs without a reply, or with accesses left unmarked, as the connection wishes.
-    private func runQuietly(_ call: inout Call, _ number: Int32, _ before: Int) {
+    /// Runs without a reply, or with accesses left unmarked, as the connection wishes; what it is
+    /// sent besides follows the reply.
+    private func runPeculiarly(_ call: inout Call, _ number: Int32, _ before: Int) {
         // TOUCH is there to mark accesses.
         let leavesUntouched =
             call.connection.gate.contains(.noTouch) && commands[number].fullName != "touch"
         beginMuting(call.connection)
+        let mode = call.connection.session.replyMode
         if leavesUntouched { keyspace.leavesAccessUntouched = true }
         run(&call, number)
         if leavesUntouched { keyspace.leavesAccessUntouched = false }
-        muteReply(&call, before)
+        // What EXEC replied before it switched replies off stands.
+        if mode == .off || mode == .skipThis { muteReply(&call, before) }
+        releaseHeld(&call)
     }
 
     private func beginMuting(_ connection: Connection) {

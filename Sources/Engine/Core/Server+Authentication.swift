@@ -33,8 +33,11 @@ extension Server {
 
     /// RESET: as if the connection had just come, except for its id and what library it uses.
     ///
-    /// Transactions, subscriptions, tracking and monitoring end here too once there are any.
     func resetSession(_ connection: Connection) {
+        stopTracking(connection)
+        stopMonitoring(connection)
+        endTransaction(connection)
+        endSubscriptions(connection)
         let library = (connection.session.libraryName, connection.session.libraryVersion)
         let capabilities = connection.session.capabilities
         connection.session = Session()

@@ -11,7 +11,10 @@ extension Server {
     // MARK: - Parking
 
     /// Makes the client of `call` wait; see `Call.block`.
-    func park(_ call: inout Call, keys: Range<Int>, type: ValueType, until deadline: Int64?) {
+    func park(
+        _ call: inout Call, keys: Range<Int>, type: ValueType, until deadline: Int64?,
+        hearsOfLoss: Bool
+    ) {
         let connection = call.connection
         let database = call.database.index
         connection.gate.insert(.blocked)
@@ -25,7 +28,7 @@ extension Server {
             client: connection.id,
             keys: keys.map {
                 (BlockedKeys.Name(database: database, key: call.arguments[$0].array), $0)
-            }, type: type)
+            }, type: type, hearsOfLoss: hearsOfLoss)
         for index in keys { keyspace.expect(call.arguments[index]) }
         keyspace.interest.insert(.blocked)
     }
@@ -59,7 +62,10 @@ extension Server {
             case .error: reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
             }
         }
-        if reason == .error { statistics.countError(connection.reply.lastError) }
+        if reason == .error {
+            statistics.countError(connection.reply.lastError)
+            if let parked = connection.parked { statistics.countFailed(parked.command) }
+        }
         unpark(connection)
         return true
     }
@@ -84,7 +90,7 @@ extension Server {
     func noteForBlocked(_ event: RecordedEvent) {
         switch event.event.kind {
         case .new, .stream, .unnamed:
-            if event.event == .swapped {
+            if event.event == .swapped || event.event == .flushed {
                 blocked.databaseChanged(event.database)
             } else {
                 blocked.keyAppeared(
@@ -106,8 +112,9 @@ extension Server {
             var ticket: UInt64 = 0
             while let waiter = blocked.next(in: name, after: ticket) {
                 ticket = waiter.ticket
-                guard let entry = database.entry(key) else { return }
-                guard entry.type == waiter.type,
+                let found = database.entry(key)?.type
+                if found == nil && !blocked.hearsOfLoss(name) { return }
+                guard found == waiter.type || waiter.hearsOfLoss,
                     let connection = connections.find(id: waiter.client)
                 else { continue }
                 runAgain(connection, onKeyAt: waiter.argument)
@@ -126,6 +133,7 @@ extension Server {
         swap(&call.reply, &connection.reply)
         replyPool.lend(to: &call.reply)
         let before = call.reply.count
+        let start = TickScale.ticks()
         do throws(CommandError) {
             try commands.index.run(parked.command, &call)
         } catch {
@@ -133,6 +141,7 @@ extension Server {
             statistics.countError(call.reply.lastError)
             statistics.countFailed(parked.command)
         }
+        if !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
         if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
         let goesOn = call.blocks
         swap(&call.reply, &connection.reply)
@@ -163,11 +172,15 @@ extension Call {
     /// then runs again with `appearedKey` set.
     ///
     /// Nothing is replied until then; a null array when the time is over. `deadline` is in monotonic
-    /// milliseconds, nil for ever. The caller has checked `mayBlock`.
-    mutating func block(on keys: Range<Int>, of type: ValueType, until deadline: Int64?) {
+    /// milliseconds, nil for ever. With `hearsOfLoss` the command also runs again when the key is gone
+    /// or holds something else. The caller has checked `mayBlock`.
+    mutating func block(
+        on keys: Range<Int>, of type: ValueType, until deadline: Int64?, hearsOfLoss: Bool = false
+    ) {
         precondition(mayBlock, "a command inside a transaction or script cannot wait")
         blocks = true
-        if appearedKey == 0 { server.park(&self, keys: keys, type: type, until: deadline) }
+        guard appearedKey == 0 else { return }
+        server.park(&self, keys: keys, type: type, until: deadline, hearsOfLoss: hearsOfLoss)
     }
 
     /// A timeout in seconds, with a fraction, as a deadline of the monotonic clock; nil: none.

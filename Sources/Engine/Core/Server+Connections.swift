@@ -71,6 +71,7 @@ extension Server {
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
         beginSession(connection)
         connections.insert(connection)
+        if clientMemory.isLimited { countMemory(of: connection) }
         statistics.connectionsReceived += 1
         return connection
     }
@@ -126,6 +127,7 @@ extension Server {
         if connection.watchesWritable {
             connection.watchesWritable = false
             updateInterest(connection)
+            if clientMemory.isLimited { countMemory(of: connection) }
         }
     }
 
@@ -138,6 +140,7 @@ extension Server {
     private func waitForRoom(_ connection: Connection) {
         checkOutputLimit(connection, connection.reply.count)
         guard connection.transport.isOpen else { return }
+        if clientMemory.isLimited { countMemory(of: connection) }
         // Who is to be closed is not read from: bytes that keep coming must not wake the loop.
         let watchesReadable =
             connection.watchesReadable && !connection.gate.contains(.closing)
@@ -164,6 +167,14 @@ extension Server {
         call.reply.truncate(to: 0)
     }
 
+    /// Checks what a connection is sent besides its replies: one that is over the limit gets nothing
+    /// more and is closed at the end of the turn.
+    func limitOutput(of connection: Connection) {
+        guard exceedsOutputLimit(connection, connection.reply.count) else { return }
+        overflow(connection)
+        connection.reply.truncate(to: 0)
+    }
+
     func checkOutputLimit(_ connection: Connection, _ bytes: Int) {
         guard exceedsOutputLimit(connection, bytes) else { return }
         overflow(connection)
@@ -172,7 +183,13 @@ extension Server {
 
     /// Whether the unsent bytes are over the hard limit, or have been over the soft one for too long.
     private func exceedsOutputLimit(_ connection: Connection, _ bytes: Int) -> Bool {
-        let limit = settings.clientOutputLimits.normal
+        let limits = settings.clientOutputLimits
+        let limit =
+            switch connection.kind {
+            case .subscriber: limits.pubsub
+            case .replica: limits.replica
+            case .normal, .primary: limits.normal
+            }
         if limit.hardBytes > 0 && bytes >= limit.hardBytes { return true }
         guard limit.softBytes > 0, bytes >= limit.softBytes else {
             connection.softLimitSince = 0
@@ -229,6 +246,11 @@ extension Server {
         connection.transport.close()
         connection.large = nil
         forgetBlocked(connection)
+        stopTracking(connection)
+        stopMonitoring(connection)
+        forgetMemory(of: connection)
+        endTransaction(connection)
+        endSubscriptions(connection)
         connection.pending.release()
         connection.reply.truncate(to: 0)
         replyPool.takeBack(from: &connection.reply)

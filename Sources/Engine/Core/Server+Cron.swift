@@ -83,6 +83,8 @@ extension Server {
         if memory > statistics.peakMemory { statistics.peakMemory = memory }
         sampleRates()
         walkConnections()
+        limitTracking()
+        clientMemory.mayEvict = true
         sampling.cronTurns &+= 1
         // About once a second.
         if sampling.cronTurns % max(1, settings.hz) == 0 { replyPool.shrink() }
@@ -125,5 +127,9 @@ extension Server {
             output: connection.outputMemory, second: clock.wallMilliseconds / 1000)
         connection.inputRoom = idle > 2000 ? 0 : connection.inputPeak
         connection.inputPeak = idle > 2000 ? 0 : min(connection.inputPeak, 1)
+        if debug.replyPeakResetMilliseconds >= 0 && idle > debug.replyPeakResetMilliseconds {
+            connection.replyPeak = 0
+        }
+        if clientMemory.isLimited { countMemory(of: connection) }
     }
 }

@@ -16,6 +16,7 @@ extension Server {
         replyPool.lend(to: &call.reply)
         execute(&call, commandNumber(of: arguments.view))
         swap(&call.reply, &connection.reply)
+        sendMessages()
     }
 
     /// The number of the command or subcommand that a request names, -1 if there is none.
@@ -24,7 +25,6 @@ extension Server {
         guard number >= 0, commands.index.isContainer(number), arguments.count > 1 else {
             return number
         }
-        let subcommand = commands.findSubcommand(of: number, arguments[1])
-        return subcommand >= 0 ? subcommand : number
+        return commandNumber(in: number, arguments[1])
     }
 }

@@ -68,8 +68,10 @@ extension Server {
 
     /// What is done before the loop may sleep, in this order: replies leave last.
     func beforeSleep() {
+        sendMessages()
         sendReplies()
         closeMarked()
+        if clientMemory.isLimited && clientMemory.isExceeded { evictClients() }
         handBuriedBlocksOver()
         scheduleExpiry()
     }
@@ -191,7 +193,9 @@ extension Server {
         }
         keyspace.refreshEarliestDeadline()
         if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
+        if keyspace.hasEvents { followEvents() }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)
+        noteLatency(.expireCycle, nanoseconds: elapsed)
     }
 }

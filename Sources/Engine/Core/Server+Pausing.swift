@@ -9,10 +9,15 @@ extension Server {
     ///
     /// - Parameter until: the monotonic millisecond at which it ends.
     func beginPause(_ kind: PauseState.Kind, until: Int64) {
+        if !gate.contains(.paused) {
+            // What is over already holds nobody back, not even until the timer has fired.
+            guard until > clock.monotonicMilliseconds else { return }
+            // A paused server changes no data, not even by expiry.
+            pause.expiryPolicy = keyspace.expiryPolicy
+            keyspace.expiryPolicy = .hide
+        }
         pause.kind = max(pause.kind, kind)
         gate.insert(.paused)
-        // A paused server changes no data, not even by expiry.
-        keyspace.expiryPolicy = .hide
         if pause.timer != nil && until <= pause.until { return }
         if let timer = pause.timer { timers.cancel(timer) }
         pause.until = until
@@ -24,7 +29,7 @@ extension Server {
         guard gate.contains(.paused) else { return }
         pause.kind = .none
         gate.remove(.paused)
-        keyspace.expiryPolicy = .remove
+        keyspace.expiryPolicy = pause.expiryPolicy
         if let timer = pause.timer { timers.cancel(timer) }
         pause.timer = nil
         let waiting = pause.waiting
@@ -48,6 +53,11 @@ extension Server {
     func hold(_ connection: Connection) {
         connection.gate.insert(.paused)
         pause.waiting.append(connection)
+    }
+
+    /// Connections that wait for a key until a certain time.
+    var timedWaiterCount: Int {
+        (0..<connections.placeCount).count { connections.at($0)?.parked?.timer != nil }
     }
 
     /// Connections whose request waits for something: INFO's `blocked_clients`.

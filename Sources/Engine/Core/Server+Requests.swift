@@ -97,6 +97,11 @@ extension Server {
         if large.heldBytes > settings.clientQueryBufferBytes {
             return closeForQueryBuffer(connection)
         }
+        if clientMemory.isLimited {
+            countMemory(of: connection)
+            if clientMemory.isExceeded { evictClients() }
+            if connection.gate.contains(.closing) { return }
+        }
         addLarge(connection)
     }
 
@@ -174,10 +179,15 @@ extension Server {
     private func commandNumber() -> Int32 {
         let number = commands.index.find(batch.parsedName)
         if number >= 0 && commands.index.isContainer(number) && batch.parsedArguments > 1 {
-            let subcommand = commands.findSubcommand(of: number, batch.parsedArgument(1))
-            return subcommand >= 0 ? subcommand : number
+            return commandNumber(in: number, batch.parsedArgument(1))
         }
         return number
+    }
+
+    /// The number of a container's subcommand; that of the container if it has none of the name.
+    func commandNumber(in container: Int32, _ name: ByteView) -> Int32 {
+        let subcommand = commands.findSubcommand(of: container, name)
+        return subcommand >= 0 ? subcommand : container
     }
 
     private func parseLarge(_ index: Int, _ connection: Connection, _ parser: CommandParser) {
@@ -188,6 +198,8 @@ extension Server {
         case .request:
             if batch.parsedArguments > 0 {
                 batch.append(slot: index, command: commandNumber(), inputEnd: 0)
+                connection.gate.insert(.large)
+                large.keepsBlocks = !monitors.isEmpty
             }
         case .incomplete: break
         case .malformed(let error): slots[index].failure = error
@@ -355,6 +367,7 @@ extension Server {
     private func finishSlot(_ index: Int) {
         let connection = slots[index].connection
         if connection.gate.contains(.closing) { return }
+        defer { if clientMemory.isLimited { countMemory(of: connection) } }
         if slots[index].isLarge { return finishLarge(index, connection) }
         let isHalted =
             slots[index].isHeldBack || !connection.gate.isDisjoint(with: .halted)
@@ -400,6 +413,7 @@ extension Server {
 
     /// After the turn of a large request: when it was executed, what follows it is served.
     private func finishLarge(_ index: Int, _ connection: Connection) {
+        connection.gate.remove(.large)
         guard let large = connection.large else { return }
         if let failure = slots[index].failure {
             return failProtocol(connection, failure, .empty)

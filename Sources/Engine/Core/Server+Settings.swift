@@ -12,6 +12,10 @@ extension Server {
         keyspace.encodingLimits = encodingLimits
         statistics.tracksLatency = settings.latencyTracking
         access.opensChannels = settings.aclChannelDefault == .allChannels
+        followLogSettings()
+        followClientMemoryLimit()
+        limitTracking()
+        followSubscribers()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
         } else {

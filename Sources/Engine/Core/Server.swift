@@ -44,10 +44,23 @@ final class Server {
     var blocked = BlockedKeys()
     /// Set while several commands must look like one: nobody is served in between.
     var holdsWaitersBack = false
+    var transactions = TransactionState()
+    /// Who listens to what.
+    let subscriptions: Subscriptions
     var lifecycle = Lifecycle()
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()
+    let observation = Observation()
+    /// Who is shown every command (MONITOR).
+    var monitors: ContiguousArray<Connection> = []
+    var attention = Attention()
+    /// Whose keys are remembered for CLIENT TRACKING.
+    let tracking = ClientTracking()
+    /// What connections are told out of turn.
+    var messages = Messages()
+    /// `maxmemory-clients`.
+    var clientMemory = ClientMemory()
 
     /// What makes every request take the long way through the dispatcher.
     struct Gate: OptionSet {
@@ -55,7 +68,6 @@ final class Server {
         static let loading = Gate(rawValue: 1 << 0)
         static let paused = Gate(rawValue: 1 << 1)
         static let memoryLimit = Gate(rawValue: 1 << 2)
-        static let monitors = Gate(rawValue: 1 << 3)
         /// About to end: nothing is executed any more.
         static let stopping = Gate(rawValue: 1 << 16)
     }
@@ -79,6 +91,7 @@ final class Server {
         keyspace = Keyspace.create(
             databaseCount: settings.databaseCount,
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
+        subscriptions = Subscriptions(hasher: keyspace.hasher)
         lifecycle.startedAt = clock.wallMilliseconds
         lifecycle.runID = Self.randomIdentifier()
         lifecycle.replicationID = Self.randomIdentifier()
@@ -113,7 +126,8 @@ final class Server {
 
     /// Bytes in use: data, tables, buffers, and the objects of the connections.
     var usedMemory: Int {
-        keyspace.usedBytes + connections.count * Connection.ownBytes + Self.fixedBytes
+        keyspace.usedBytes + connections.count * Connection.ownBytes + subscriptions.memoryBytes
+            + transactions.watched.memoryBytes + Self.fixedBytes
     }
 
     /// What the program holds besides, measured once: tables of commands and settings, runtime.
@@ -159,6 +173,8 @@ struct PauseState {
     }
 
     var kind = Kind.none
+    /// What was done with expired keys before.
+    var expiryPolicy = Keyspace.ExpiryPolicy.remove
     /// The monotonic millisecond at which it ends.
     var until: Int64 = 0
     var timer: TimerID?

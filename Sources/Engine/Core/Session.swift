@@ -12,6 +12,8 @@ struct Session {
     var libraryVersion = ""
     /// CLIENT CAPA: one letter for each thing the client says it can do.
     var capabilities = ""
+    /// CLIENT TRACKING.
+    var tracking = TrackingMode()
     /// CLIENT REPLY: OFF lasts; SKIP leaves out the reply of the next command.
     var replyMode = ReplyMode.on
     /// CLIENT NO-EVICT, CLIENT NO-TOUCH.

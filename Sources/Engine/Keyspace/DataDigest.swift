@@ -29,16 +29,33 @@ struct DataDigest {
 
     /// Takes in the type, value and transience of `entry`, but not its key.
     mutating func mixValue(of entry: Entry, in database: Database) {
-        mix(UInt32(entry.type.rawValue))
+        mix(Self.typeNumber(entry.type))
         switch entry.type {
         case .string: mixString(entry)
         case .list: mixList(database.list(entry))
         case .set: addMembers(SetValue(entry, database.keyspace.values))
         case .hash: addFields(database.hashValue(entry))
         case .sortedSet: addScored(database.sortedSet(of: entry))
-        case .stream: break  // joins with its type
+        case .stream: mixEntries(StreamValue(entry, in: database.keyspace.arena))
         }
         if entry.hasDeadline { add(ByteView("!!expire!!")) }
+    }
+
+    /// Redis numbers modules before streams.
+    private static func typeNumber(_ type: ValueType) -> UInt32 {
+        type == .stream ? 6 : UInt32(type.rawValue)
+    }
+
+    private mutating func mixEntries(_ stream: StreamValue) {
+        var cursor = stream.cursor(from: .zero, through: .largest)
+        while cursor.next() {
+            let id = cursor.id
+            NumberText.withText(of: id.milliseconds, UInt8(ascii: "."), id.sequence) { mix($0) }
+            cursor.readPairs { field, value in
+                field.withText { mix($0) }
+                value.withText { mix($0) }
+            }
+        }
     }
 
     private mutating func mixList(_ list: ListValue) {

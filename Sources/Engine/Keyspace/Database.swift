@@ -250,6 +250,7 @@ struct Database {
         if old.hasDeadline { forgetDeadline(old) }
         if HashValue.hasDeadlines(old) { countExpiringHash(-1) }
         let oldBytes = old.bytes
+        let wasStream = old.isOf(.stream)
         keyspace.bury(valueOf: old)
         let entry = Entry(handle, arena)
         entry.inheritKey(from: old)
@@ -258,7 +259,7 @@ struct Database {
         arena.free(old.handle, oldBytes)
         table.setHandle(handle, at: position)
         if deadline != 0 { attachDeadline(deadline, to: entry, hash: key.hash) }
-        if type != .string && keyspace.interest.contains(.blocked) {
+        if (type != .string || wasStream) && keyspace.interest.contains(.blocked) {
             keyspace.record(key.bytes, .replaced, in: self)
         }
         return entry
@@ -466,6 +467,7 @@ struct Database {
     ///
     /// Large values are freed later, a slice at a time.
     func remove(_ entry: Entry, _ key: Key) {
+        if keyspace.interest.contains(.blocked) { noteLoss(of: entry) }
         _ = table.remove(entry: entry.handle, hash: key.hash)
         if entry.hasDeadline { forgetDeadline(entry) }
         if HashValue.hasDeadlines(entry) { countExpiringHash(-1) }
@@ -473,6 +475,12 @@ struct Database {
         keyspace.bury(valueOf: entry)
         entry.freeLongKey()
         arena.free(entry.handle, bytes)
+    }
+
+    /// Tells those who read a stream for a group that it goes.
+    @inline(never)
+    private func noteLoss(of entry: Entry) {
+        if entry.isOf(.stream) { keyspace.record(entry.key, .streamLost, in: self) }
     }
 
     /// Removes all keys and returns how many there were.
@@ -483,6 +491,7 @@ struct Database {
     func removeAll(lazily: Bool) -> Int {
         let removed = count
         guard removed > 0 else { return 0 }
+        keyspace.recordWholesale(.flushed, index)
         let context = KeyPolicy.Context(
             arena: arena, hasher: keyspace.hasher, database: self)
         let old = state.pointee.table
@@ -543,6 +552,7 @@ struct Database {
             inlineLength: entry.isString && entry.encoding < 2 ? entry.valueBytes : 0,
             access: entry.access)
         moved.copyValue(from: entry)
+        if keyspace.interest.contains(.blocked) { noteLoss(of: entry) }
         _ = table.remove(entry: entry.handle, hash: key.hash)
         if entry.hasDeadline { forgetDeadline(entry) }
         if HashValue.hasDeadlines(entry) { countExpiringHash(-1) }

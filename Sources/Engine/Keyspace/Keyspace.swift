@@ -43,7 +43,11 @@ struct KeyEvent: Equatable, Sendable {
     static let moveTo = KeyEvent("move_to", .generic)
     /// All keys of a database took another's place.
     static let swapped = KeyEvent("swapped", .unnamed)
-    /// A value that is no string took the place of another value.
+    /// A stream, which somebody may be reading for a group, is gone.
+    static let streamLost = KeyEvent("lost", .unnamed)
+    /// All keys of a database are gone.
+    static let flushed = KeyEvent("flushed", .unnamed)
+    /// A value that is no string took the place of another value, or any that of a stream.
     static let replaced = KeyEvent("replaced", .unnamed)
     static let copyTo = KeyEvent("copy_to", .generic)
     static let append = KeyEvent("append", .string)
@@ -74,6 +78,13 @@ struct RecordedEvent {
     let key: [UInt8]
 }
 
+/// A request that, whenever it is repeated, has the effect a command has had: no time, no chance and
+/// nobody waiting decides about it.
+struct PropagatedRequest: Equatable {
+    let database: Int
+    let arguments: [[UInt8]]
+}
+
 /// Everything the databases share: arena, hash seed, time, counters, and who wants to know of changes.
 ///
 /// A trivial handle to state at a fixed address; created once for the life of the server.
@@ -101,6 +112,7 @@ struct Keyspace {
         var databases: UnsafeMutablePointer<Database>
         var databaseCount: Int
         var events: ContiguousArray<RecordedEvent>
+        var propagated: ContiguousArray<PropagatedRequest> = []
         var graveyard: Graveyard
         var limits: StringLimits
         let values: ValueContext
@@ -108,6 +120,7 @@ struct Keyspace {
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
+        var notifiedKinds = UInt32.max
     }
 
     /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
@@ -185,11 +198,14 @@ struct Keyspace {
     /// SWAPDB: the contents change places, the handles keep their numbers.
     func swapDatabases(_ first: Int, _ second: Int) {
         self[first].swapContents(with: self[second])
-        guard interest.contains(.blocked) else { return }
-        for index in [first, second] {
-            state.pointee.events.append(
-                RecordedEvent(event: .swapped, database: index, key: []))
-        }
+        recordWholesale(.swapped, first)
+        recordWholesale(.swapped, second)
+    }
+
+    /// Takes note of what happened to all keys of a database, for those inside who follow them.
+    func recordWholesale(_ event: KeyEvent, _ database: Int) {
+        guard !interest.isDisjoint(with: [.blocked, .watchers, .tracking]) else { return }
+        state.pointee.events.append(RecordedEvent(event: event, database: database, key: []))
     }
 
     // MARK: - Time
@@ -299,20 +315,37 @@ struct Keyspace {
 
     @inline(never)
     func record(_ key: ByteView, _ event: KeyEvent, in database: Database) {
-        if interest == .blocked && !isExpected(key, event) { return }
+        guard isFollowed(key, event) else { return }
         state.pointee.events.append(
             RecordedEvent(event: event, database: database.index, key: key.array))
     }
 
-    /// Whether somebody may wait for what happened to `key`.
+    private func isFollowed(_ key: ByteView, _ event: KeyEvent) -> Bool {
+        if !interest.isDisjoint(with: [.propagation, .tracking]) { return true }
+        if interest.contains(.notifications)
+            && notifiedKinds & 1 << UInt32(event.kind.rawValue) != 0
+        {
+            return true
+        }
+        return isExpected(key, event)
+    }
+
+    /// Which classes of events interest those who are notified, a bit each.
+    var notifiedKinds: UInt32 {
+        get { state.pointee.notifiedKinds }
+        nonmutating set { state.pointee.notifiedKinds = newValue }
+    }
+
+    /// Whether somebody may wait for what happened to `key`, or watch it.
     private func isExpected(_ key: ByteView, _ event: KeyEvent) -> Bool {
-        switch event.kind {
+        if interest.contains(.watchers) { return state.pointee.expected.contains(hasher.hash(key)) }
+        return switch event.kind {
         case .new, .stream, .unnamed: state.pointee.expected.contains(hasher.hash(key))
         default: false
         }
     }
 
-    /// Somebody waits for `key` to appear; to be taken back by `expectNoLonger`.
+    /// Somebody waits for `key` to appear or watches it; to be taken back by `expectNoLonger`.
     func expect(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), 1) }
     func expectNoLonger(_ key: ByteView) { state.pointee.expected.add(hasher.hash(key), -1) }
 
@@ -325,6 +358,19 @@ struct Keyspace {
     }
 
     var hasEvents: Bool { !state.pointee.events.isEmpty }
+
+    /// States the form in which a command's effect reaches replicas and the AOF.
+    func propagate(_ arguments: [[UInt8]], in database: Database) {
+        state.pointee.propagated.append(
+            PropagatedRequest(database: database.index, arguments: arguments))
+    }
+
+    /// The forms stated since the last call, oldest first.
+    func takePropagated() -> ContiguousArray<PropagatedRequest> {
+        let propagated = state.pointee.propagated
+        state.pointee.propagated = []
+        return propagated
+    }
 
     // MARK: - Memory
 
@@ -433,7 +479,7 @@ struct Graveyard {
     var freedEntries = 0
 }
 
-/// Which keys somebody waits for, about: counts by a few bits of the hash, so that a key nobody
+/// Which keys somebody waits for or watches, about: counts by a few bits of the hash, so that a key nobody
 /// waits for is told apart without a look into a dictionary.
 private struct ExpectedKeys {
     private var counts: ContiguousArray<Int32> = []

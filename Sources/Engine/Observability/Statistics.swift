@@ -30,6 +30,7 @@ final class Statistics {
     var writes = 0
     var queryBufferDisconnections = 0
     var outputBufferDisconnections = 0
+    var clientsEvicted = 0
     var errorReplies = 0
     var unexpectedErrorReplies = 0
     var authenticationFailures = 0
@@ -79,6 +80,12 @@ final class Statistics {
         if tracksLatency {
             histograms[Int(number)].record(tickScale.nanoseconds(ticks: ticks))
         }
+    }
+
+    /// Adds the time of a call that was counted when it began to wait.
+    func recordAgain(_ number: Int32, ticks: UInt64) {
+        precondition(number >= 0 && Int(number) < commandCount, "no such command")
+        perCommand[Int(number)].ticks &+= ticks
     }
 
     func countRejected(_ number: Int32) { perCommand[Int(number)].rejected += 1 }
@@ -132,7 +139,7 @@ final class Statistics {
         errors = []
         (connectionsReceived, connectionsRejected, commandsTotal) = (0, 0, 0)
         (inputBytes, outputBytes, reads, writes) = (0, 0, 0, 0)
-        (queryBufferDisconnections, outputBufferDisconnections) = (0, 0)
+        (queryBufferDisconnections, outputBufferDisconnections, clientsEvicted) = (0, 0, 0)
         (errorReplies, unexpectedErrorReplies, authenticationFailures) = (0, 0, 0)
         (commandDenials, keyDenials, channelDenials) = (0, 0, 0)
         (loopCycles, loopMicroseconds, cronMicroseconds) = (0, 0, 0)

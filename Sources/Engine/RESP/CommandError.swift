@@ -18,6 +18,8 @@ enum CommandError: Error {
     case timeoutNotFloat
     case timeoutNegative
     case timeoutOutOfRange
+    case timeoutNotInteger
+    case invalidStreamID
     case outOfMemory
     /// A text of one command alone, with its code in front.
     case text(StaticString)
@@ -41,6 +43,8 @@ enum CommandError: Error {
         case .timeoutNotFloat: "ERR timeout is not a float or out of range"
         case .timeoutNegative: "ERR timeout is negative"
         case .timeoutOutOfRange: "ERR timeout is out of range"
+        case .timeoutNotInteger: "ERR timeout is not an integer or out of range"
+        case .invalidStreamID: "ERR Invalid stream ID specified as stream command argument"
         case .outOfMemory: "OOM command not allowed when used memory > 'maxmemory'."
         case .text(let text): text
         case .replied: ""

@@ -13,6 +13,8 @@ final class LargeRequest {
     static let threshold = 16 * 1024
     /// Read at once into the shared buffer, so that what follows the request fits a slot.
     private static let readBytes = 32 * 1024
+    /// Smaller arguments in front of a large one that are copied to a buffer of their size.
+    private static let smallHead = 512
 
     private enum Piece {
         case inBuffer(offset: Int, count: Int)
@@ -24,6 +26,9 @@ final class LargeRequest {
         var length: Int
         var filled = 0
         var capacity = 0
+        /// Where it was, and how it began, when it was given away.
+        var formerStart: UnsafeRawPointer?
+        var beginning: [UInt8] = []
     }
 
     private var buffer = ByteBuffer()
@@ -44,7 +49,13 @@ final class LargeRequest {
         for block in blocks { apus_heap_free(block.memory) }
     }
 
+    /// Set while somebody looks at whole requests after they are executed: no block is given away.
+    var keepsBlocks = false
+
     /// What is held for the request, as `client-query-buffer-limit` counts it.
+    ///
+    /// O(1): arguments with a block of their own no longer count when they are whole, as in Redis,
+    /// which has taken them out of its buffer by then.
     var heldBytes: Int {
         buffer.count + (filling.map { blocks[$0].filled } ?? 0)
     }
@@ -178,6 +189,12 @@ final class LargeRequest {
         filling = blocks.count
         blocks.append(block)
         buffer.truncate(to: offset)
+        if offset <= Self.smallHead {
+            // The room for what came with it is not needed while the block is filled.
+            var head = ByteBuffer(capacity: Self.smallHead)
+            head.append(buffer.view)
+            swap(&buffer, &head)
+        }
         position = offset
     }
 
@@ -207,13 +224,23 @@ final class LargeRequest {
     var rest: ByteView { buffer.view.dropFirst(position) }
 
     /// Gives away the block that `argument` lies in, if it has one: from now on the caller frees it.
+    ///
+    /// Its beginning is kept for `beginning(ofTaken:)`.
     func takeBlock(of argument: ByteView) -> UnsafeMutableRawPointer? {
+        if keepsBlocks { return nil }
         for index in blocks.indices {
             guard let memory = blocks[index].memory, UnsafeRawPointer(memory) == argument.start
             else { continue }
             blocks[index].memory = nil
+            blocks[index].formerStart = argument.start
+            blocks[index].beginning = argument.prefix(ProtocolLimits.excerptBytes).array
             return memory
         }
         return nil
+    }
+
+    /// The first bytes of an argument whose block was given away; nil if it was not.
+    func beginning(ofTaken argument: ByteView) -> [UInt8]? {
+        blocks.first { $0.memory == nil && $0.formerStart == argument.start }?.beginning
     }
 }

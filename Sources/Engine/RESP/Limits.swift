@@ -14,4 +14,6 @@ enum ProtocolLimits {
     /// What is set aside for such a block before its bytes have come: a client that declares 512 MB
     /// and sends nothing costs no more than this.
     static let firstBlockBytes = 1024 * 1024
+    /// What logs keep of an argument.
+    static let excerptBytes = 128
 }

@@ -80,7 +80,9 @@ struct ReplyWriter: ~Copyable {
     @inline(never)
     private mutating func makeRoom(_ bytes: Int) -> UnsafeMutableRawPointer {
         precondition(bytes >= 0 && bytes <= Int.max / 4, "a reply cannot be that large")
-        if let base, head > 0, head >= count, capacity - count >= bytes {
+        // Who reads slowly leaves room in front: it is used while that is an eighth of the block, so
+        // that a byte is moved seven times at worst.
+        if let base, head > 0, capacity - count >= max(bytes, capacity / 8) {
             memmove(base, base + head, count)
             tail = count
             head = 0
@@ -104,6 +106,15 @@ struct ReplyWriter: ~Copyable {
     }
 
     mutating func raw(_ literal: StaticString) { raw(ByteView(literal)) }
+
+    /// An array as RESP2 has it, at least its mark, as this protocol marks what is pushed.
+    mutating func message(_ bytes: ByteView) {
+        precondition(bytes.count > 0, "a message has a mark")
+        let target = room(bytes.count)
+        copyBytes(from: bytes.start, to: target, count: bytes.count)
+        if isRESP3 { target.storeBytes(of: UInt8(ascii: ">"), as: UInt8.self) }
+        tail &+= bytes.count
+    }
 
     /// One type byte, a number, and the end of the line: `:1000\r\n`.
     @inline(__always)
@@ -352,6 +363,9 @@ struct ReplyWriter: ~Copyable {
             }
         }
     }
+
+    /// Counts errors from here as none: whoever wrote them has counted them where they belong.
+    mutating func disownErrors(since count: Int) { errorCount = count }
 
     mutating func error(_ text: StaticString) { error(ByteView(text)) }
     mutating func error(_ text: String) { text.withByteView { error($0) } }

@@ -35,7 +35,8 @@ struct CollectionValue {
         case .set: SetValue.blockCount(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.blockCount(encoding, payload, in: arena)
         case .hash: HashValue.blockCount(encoding, payload, in: arena)
-        default: preconditionFailure("a value of a type that does not exist")
+        case .stream: StreamValue.blockCount(payload, in: arena)
+        case .string: preconditionFailure("a string is no collection")
         }
     }
 
@@ -48,7 +49,8 @@ struct CollectionValue {
         case .set: return SetValue.free(encoding, payload, blocks: blocks, in: arena)
         case .sortedSet: return SortedSetValue.free(encoding, payload, blocks: blocks, in: arena)
         case .hash: return HashValue.free(encoding, payload, blocks: blocks, in: arena)
-        default: preconditionFailure("a value of a type that does not exist")
+        case .stream: return StreamValue.free(payload, blocks: blocks, in: arena)
+        case .string: preconditionFailure("a string is no collection")
         }
     }
 
@@ -87,7 +89,8 @@ struct CollectionValue {
         case .set: SetValue.memoryBytes(encoding, payload, in: arena)
         case .sortedSet: SortedSetValue.memoryBytes(encoding, payload, in: arena)
         case .hash: HashValue.memoryBytes(encoding, payload, in: arena)
-        default: preconditionFailure("a value of a type that does not exist")
+        case .stream: StreamValue.memoryBytes(payload, in: arena)
+        case .string: preconditionFailure("a string is no collection")
         }
     }
 
@@ -101,7 +104,8 @@ struct CollectionValue {
             case .set: try SetValue.copy(encoding, payload, in: arena)
             case .sortedSet: try SortedSetValue.copy(encoding, payload, in: arena)
             case .hash: try HashValue.copy(encoding, payload, in: arena)
-            default: preconditionFailure("a value of a type that does not exist")
+            case .stream: StreamValue.copy(payload, in: arena)
+            case .string: preconditionFailure("a string is no collection")
             }
         return CollectionValue(type: type, encoding: encoding, payload: copy)
     }
@@ -113,7 +117,8 @@ struct CollectionValue {
         case .set: SetValue.encodingName(encoding)
         case .sortedSet: SortedSetValue.encodingName(encoding)
         case .hash: HashValue.encodingName(encoding)
-        default: type.name
+        case .stream: StreamValue.encodingName
+        case .string: type.name
         }
     }
 }

@@ -40,6 +40,22 @@ import Testing
         #expect(fields["omem"] == "0")
     }
 
+    /// Reply buffers are lent; what is shown is the room that was needed of late.
+    @Test func theRoomForRepliesFollowsTheReplies() {
+        let test = TestServer()
+        let client = WireClient(test.server)
+        func room() -> String? { fields(test.server.describe(client.connection))["rbs"] }
+        #expect(room() == "1024")
+        client.send("SETRANGE k 2999 x\r\nGET k\r\n")
+        #expect(room() == "4096")
+        client.send("SETRANGE k 39999 x\r\nGET k\r\n")
+        #expect(room() == "16384")
+        test.server.debug.replyPeakResetMilliseconds = 100
+        test.advance(milliseconds: 101)
+        for _ in 0..<20 { test.server.cron() }
+        #expect(room() == "1024")
+    }
+
     @Test func infoIsOnesOwnLine() {
         let server = TestServer()
         server.connect().run("PING")
@@ -274,6 +290,33 @@ import Testing
         client.turn()
         #expect(client.take() == "+OK\r\n$\(length)\r\n\(value)\r\n:\(length + 1)\r\n")
         #expect(admin.take() == "+OK\r\n+OK\r\n")
+    }
+
+    /// A pause that is over when it begins holds nobody back, not even in process.
+    @Test func aPauseOfNoTimeIsNone() {
+        let test = TestServer()
+        #expect(test.run("CLIENT", "PAUSE", "0") == "OK")
+        #expect(test.run("PING") == "PONG")
+        #expect(test.run("CLIENT", "PAUSE", "0", "WRITE") == "OK")
+        #expect(test.run("SET", "k", "v") == "OK")
+        let client = WireClient(test.server)
+        #expect(client.exchange("CLIENT PAUSE 0\r\nPING\r\n") == "+OK\r\n+PONG\r\n")
+        #expect(test.server.keyspace.expiryPolicy == .remove)
+    }
+
+    @Test(arguments: [Keyspace.ExpiryPolicy.remove, .hide])
+    func aPauseLeavesExpiryAsItWas(_ policy: Keyspace.ExpiryPolicy) {
+        let test = TestServer()
+        test.server.keyspace.expiryPolicy = policy
+        let client = WireClient(test.server)
+        #expect(client.exchange("CLIENT PAUSE 100 WRITE\r\nCLIENT PAUSE 200\r\n") == "+OK\r\n")
+        #expect(test.server.keyspace.expiryPolicy == .hide)
+        test.advance(milliseconds: 200)
+        client.turn()
+        #expect(client.take() == "+OK\r\n")
+        test.advance(milliseconds: 200)
+        client.turn()
+        #expect(test.server.keyspace.expiryPolicy == policy)
     }
 
     @Test func aPauseOfAllStopsAll() {

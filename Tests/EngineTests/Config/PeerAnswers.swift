@@ -178,7 +178,13 @@ enum PeerAnswers {
         acl-pubsub-default	resetchannels
         acllog-max-len	128
         slowlog-log-slower-than	10000
+        commandlog-execution-slower-than	10000
         slowlog-max-len	128
+        commandlog-slow-execution-max-len	128
+        commandlog-request-larger-than	1048576
+        commandlog-large-request-max-len	128
+        commandlog-reply-larger-than	1048576
+        commandlog-large-reply-max-len	128
         latency-monitor-threshold	0
         latency-tracking	yes
         latency-tracking-info-percentiles	50 99 99.9

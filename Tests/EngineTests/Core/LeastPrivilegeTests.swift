@@ -74,7 +74,9 @@ import Testing
         for row in keyedRows(world.server) {
             var attempts = 0
             for round in 0..<40 {
-                var maker = AttemptMaker(seed: random.seed &+ UInt64(round)) { "mine:\($0)" }
+                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) {
+                    "mine:\($0)"
+                }
                 let request = maker.request(of: row)
                 guard row.accepts(request.count), let keys = positions(request, row) else {
                     continue
@@ -100,7 +102,9 @@ import Testing
         let before = world.theirs
         for row in keyedRows(world.server) {
             for round in 0..<20 {
-                var maker = AttemptMaker(seed: random.seed &+ UInt64(round)) { "mine:\($0)" }
+                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) {
+                    "mine:\($0)"
+                }
                 let request = maker.request(of: row)
                 guard row.accepts(request.count), let keys = positions(request, row) else {
                     continue
@@ -123,7 +127,7 @@ import Testing
         var unfound = 0
         for row in keyedRows(world.server) {
             for round in 0..<60 {
-                var maker = AttemptMaker(seed: random.next()) { number in
+                var maker = WellFormedRequestMaker(seed: random.next()) { number in
                     "theirs:\(World.kinds[(number + round) % World.kinds.count])"
                 }
                 var request = maker.request(of: row)
@@ -174,7 +178,7 @@ import Testing
             let row = rows[random.below(rows.count)]
             var request: [String]
             if round % 2 == 0 {
-                var maker = AttemptMaker(seed: random.next()) { number in
+                var maker = WellFormedRequestMaker(seed: random.next()) { number in
                     "\(owners[(number + round / 2) % 2]):\(World.kinds[round % World.kinds.count])"
                 }
                 request = maker.request(of: row)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ServerConnectionsTests {
     /// The soft limit is in whole seconds, as many as a setting can hold.
-    @Test(arguments: [2, Int.max])
+    @Test(arguments: [2, Int(Int32.max)])
     func whoReadsTooSlowlyForTooLongIsClosed(_ seconds: Int) {
         let test = TestServer("client-output-buffer-limit normal 0 1000 \(seconds)\n")
         let client = WireClient(test.server)
@@ -14,6 +14,6 @@ import Testing
             test.advance(milliseconds: 1000)
         }
         test.server.checkOutputLimit(client.connection, 1000)
-        #expect(client.connection.transport.isOpen == (seconds == .max))
+        #expect(client.connection.transport.isOpen == (seconds > 2))
     }
 }

@@ -66,6 +66,23 @@ final class TestServer {
         }
     }
 
+    /// The requests that replicas and the append-only file get to see of one command: its own where
+    /// it changed something and stated no other form.
+    func propagated(_ arguments: String...) -> [String] {
+        server.keyspace.interest.insert(.propagation)
+        defer { server.keyspace.interest.remove(.propagation) }
+        let before = server.keyspace.counters.changes
+        client.run(arguments)
+        let stated = server.keyspace.takePropagated()
+        if !stated.isEmpty {
+            return stated.map { request in
+                request.arguments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+            }
+        }
+        let changes = server.keyspace.counters.changes
+        return changes == before ? [] : [arguments.joined(separator: " ")]
+    }
+
     var lines: [String] { server.log.lines }
 }
 

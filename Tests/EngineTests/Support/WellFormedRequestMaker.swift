@@ -1,7 +1,8 @@
 @testable import Engine
 
-/// Makes requests of any command that differ only in their keys, out of the syntax of its row.
-struct AttemptMaker {
+/// Makes well-formed requests of any command from what its row says of its syntax, for keys that the
+/// test names.
+struct WellFormedRequestMaker {
     /// Names for keys, handed out in turn.
     var keyName: (Int) -> String
     private var keys = 0
