@@ -89,7 +89,7 @@ extension Server {
             case .command: "no permission to execute the command or subcommand"
             case .key: "no permission to touch the specified keys"
             case .channel:
-                "no permission to access one of the channels used as arguments to the command"
+                "no permission to access one of the channels used as arguments"
             }
         call.reply.error(
             "NOPERM ACLs rules changed between the moment the transaction was accumulated and the "
