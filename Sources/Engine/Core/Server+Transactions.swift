@@ -108,7 +108,9 @@ extension Server {
             call.arguments = transaction.requests.arguments(at: index)
             call.command = transaction.requests.command(at: index)
             let start = call.reply.count
-            run(&call, call.command)
+            if !call.connection.gate.contains(.restricted) || isStillAllowed(&call) {
+                run(&call, call.command)
+            }
             leaveOutReply(&call, start)
         }
         holdsWaitersBack = false

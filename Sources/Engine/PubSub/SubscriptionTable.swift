@@ -38,6 +38,10 @@ struct SubscriptionTable {
     /// Names that `subscriber` listens to.
     func count(of subscriber: UInt32) -> Int { members[subscriber]?.count ?? 0 }
 
+    func names(of subscriber: UInt32) -> [[UInt8]] {
+        (members[subscriber] ?? []).map { topics[Int($0)].name }
+    }
+
     // MARK: - Finding
 
     /// The number of the topic called `name`, nil if nobody listens to it.
