@@ -187,7 +187,7 @@ private struct SyntaxReader {
 
     private static let keyNames: Set<String> = [
         "key", "key1", "key2", "newkey", "source", "destination", "destkey", "sourcekey",
-        "shardchannel",
+        "shardchannel", "src", "dst",
     ]
     private static let integerNames: Set<String> = [
         "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "idle",

@@ -100,29 +100,29 @@ extension BPlusTree {
     /// How many members stand before `bound`.
     func rank(of bound: Bound) -> Int {
         if isEmpty { return 0 }
-        var node = root
-        var rank = 0
-        for _ in 0..<height {
-            let inner = inner(node)
-            let index = child(of: inner, for: bound)
-            rank &+= inner.membersBelow(first: index)
-            node = inner.child(index)
-        }
-        return rank &+ position(in: leaf(node), of: bound)
+        let (leaf, before) = leaf(of: bound)
+        return before &+ position(in: leaf, of: bound)
     }
 
     /// How many members stand before `element`, which must be in the tree.
     func rank(of element: ScoredMember) -> Int {
-        let bound = Bound.at(element)
+        precondition(!isEmpty, "an empty tree has no members")
+        let (leaf, before) = leaf(of: Bound.at(element))
+        return before &+ leaf.index(of: element.handle)
+    }
+
+    /// The leaf in which `bound` lies, and how many members stand in the leaves before it.
+    @inline(__always)
+    private func leaf(of bound: Bound) -> (leaf: LeafNode, before: Int) {
         var node = root
-        var rank = 0
+        var before = 0
         for _ in 0..<height {
             let inner = inner(node)
             let index = child(of: inner, for: bound)
-            rank &+= inner.membersBelow(first: index)
+            before &+= inner.membersBelow(first: index)
             node = inner.child(index)
         }
-        return rank &+ leaf(node).index(of: element.handle)
+        return (leaf(node), before)
     }
 
     /// The member before which `rank` others stand; there must be one.

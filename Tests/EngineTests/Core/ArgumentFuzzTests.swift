@@ -63,7 +63,7 @@ import Testing
         var replies = 0
         for row in server.server.commands.rows where !Self.deadly.contains(row.fullName) {
             let mayWrite = !row.flags.contains(.readOnly)
-            for _ in 0..<20 {
+            for _ in 0..<12 {
                 let request = maker.request(for: row)
                 if Self.isDeadly(request) || Self.isEndless(request) { continue }
                 replies += 1

@@ -48,9 +48,6 @@ struct RequestMaker {
 
     private mutating func value(of argument: CommandArgument, for command: Command) -> [UInt8] {
         if ["numkeys", "numfields"].contains(argument.name) { return promise() }
-        if ["destination", "dst", "src"].contains(argument.name) {
-            return Array(key(for: command).utf8)
-        }
         switch argument.kind {
         case .key: return Array(key(for: command).utf8)
         case .integer: return Array((oneIn(2) ? String(random.below(5)) : pick(Self.integers)).utf8)
