@@ -142,6 +142,7 @@ extension Server {
         guard transactions.watched.add(client: connection.id, name, presence(of: name)) else {
             return
         }
+        connection.transaction?.watchMemory += WatchedKeys.watchBytes + key.bytes.count
         keyspace.expect(key.bytes)
         keyspace.interest.insert(.watchers)
     }
@@ -152,6 +153,7 @@ extension Server {
         for name in transactions.watched.remove(client: connection.id) {
             name.key.withByteView { keyspace.expectNoLonger($0) }
         }
+        connection.transaction?.watchMemory = 0
         if transactions.watched.isEmpty { keyspace.interest.remove(.watchers) }
     }
 

@@ -138,7 +138,7 @@ struct SubscriptionTable {
 
     /// What a topic and a subscription take beside the name, about.
     private static let topicBytes = 160
-    private static let subscriptionBytes = 64
+    static let subscriptionBytes = 64
 
     private mutating func insert(_ name: ByteView) -> Int {
         if (count + 1) * 2 > slots.count { grow() }
