@@ -12,8 +12,8 @@ import Testing
     /// holds what the server does.
     @Test(.enabled(if: hasPython(), "python3 is not installed"))
     func `no cache is left with a stale value`() throws {
-        let server = try ServerProcess()
         for mode in ["", "BCAST", "NOLOOP"] {
+            let server = try ServerProcess()
             let script = Self.race
                 .replacingOccurrences(of: "PORT", with: "\(server.port)")
                 .replacingOccurrences(of: "MODE", with: mode)

@@ -60,7 +60,8 @@ enum AccessCommands {
             Command(
                 "SETUSER", .atLeast(3), adminFlags, group: .server, since: "6.0.0",
                 "Creates or changes a user, by all rules or none.",
-                syntax: "username [rule [rule ...]]", setUser),
+                syntax: "username [rule [rule ...]]",
+                secrets: { arguments in Array(2..<max(arguments.count, 2)) }, setUser),
         ]
     }
 

@@ -9,10 +9,11 @@ enum PubSubCommands {
     static var table: [Command] {
         listeningTable + [
             Command(
-                "PUBLISH", .exactly(3), sending, group: .pubSub, since: "2.0.0",
+                "PUBLISH", .exactly(3), sending.union(.firstIsChannel), group: .pubSub,
+                since: "2.0.0",
                 "Sends a message to who listens to a channel.", syntax: "channel message", publish),
             Command(
-                "SPUBLISH", .exactly(3), sending, group: .pubSub,
+                "SPUBLISH", .exactly(3), sending.union(.firstIsChannel), group: .pubSub,
                 keys: [.at(1, .none, [.notKey])], since: "7.0.0",
                 "Sends a message to who listens to a shard channel.",
                 syntax: "shardchannel message", spublish),
@@ -26,7 +27,8 @@ enum PubSubCommands {
         let shardChannels = [KeySpec.from(1, last: -1, .none, [.notKey])]
         return [
             Command(
-                "PSUBSCRIBE", .atLeast(2), listening, group: .pubSub, since: "2.0.0",
+                "PSUBSCRIBE", .atLeast(2), listening.union(.allAreChannelPatterns),
+                group: .pubSub, since: "2.0.0",
                 "Listens to channels that match patterns.", syntax: "pattern [pattern ...]",
                 psubscribe),
             Command(
@@ -34,12 +36,12 @@ enum PubSubCommands {
                 "Listens no longer to patterns, those named or all.",
                 syntax: "[pattern [pattern ...]]", punsubscribe),
             Command(
-                "SSUBSCRIBE", .atLeast(2), listening, group: .pubSub, keys: shardChannels,
-                since: "7.0.0", "Listens to shard channels.",
+                "SSUBSCRIBE", .atLeast(2), listening.union(.allAreChannels), group: .pubSub,
+                keys: shardChannels, since: "7.0.0", "Listens to shard channels.",
                 syntax: "shardchannel [shardchannel ...]", ssubscribe),
             Command(
-                "SUBSCRIBE", .atLeast(2), listening, group: .pubSub, since: "2.0.0",
-                "Listens to channels.", syntax: "channel [channel ...]", subscribe),
+                "SUBSCRIBE", .atLeast(2), listening.union(.allAreChannels), group: .pubSub,
+                since: "2.0.0", "Listens to channels.", syntax: "channel [channel ...]", subscribe),
             Command(
                 "SUNSUBSCRIBE", .atLeast(1), listening, group: .pubSub, keys: shardChannels,
                 since: "7.0.0", "Listens no longer to shard channels, those named or all.",

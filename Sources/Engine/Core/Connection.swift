@@ -71,6 +71,8 @@ final class Connection {
     var softLimitSince: Int64 = 0
     /// Its share in the memory that `maxmemory-clients` limits, as counted last.
     var countedMemory = 0
+    /// What its subscriptions take.
+    var subscriptionMemory = 0
 
     // Counted for CLIENT LIST.
     var commandCount = 0
@@ -117,7 +119,8 @@ final class Connection {
 
     /// Bytes this connection holds: itself, its input and its output.
     var memoryBytes: Int {
-        Self.ownBytes + inputMemory + outputMemory + transactionMemory + session.tracking.bytes
+        Self.ownBytes + inputMemory + outputMemory + transactionMemory + subscriptionMemory
+            + session.tracking.bytes
     }
     var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
     var outputMemory: Int { reply.capacity + held.capacity }

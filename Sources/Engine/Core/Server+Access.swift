@@ -75,6 +75,30 @@ extension Server {
         return false
     }
 
+    /// Whether a request that was allowed into the queue of a transaction still is; if not, the reply
+    /// says so in its place.
+    func isStillAllowed(_ call: inout Call) -> Bool {
+        guard
+            let denial = denial(
+                of: call.command, call.arguments, for: call.connection.session.user)
+        else { return true }
+        call.connection.lastCommand = call.command
+        noteDenial(denial, of: call.command, call, .transaction)
+        let reason =
+            switch denial {
+            case .command: "no permission to execute the command or subcommand"
+            case .key: "no permission to touch the specified keys"
+            case .channel:
+                "no permission to access one of the channels used as arguments"
+            }
+        call.reply.error(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the "
+                + "EXEC call. This command is no longer allowed for the following reason: "
+                + reason)
+        statistics.countError(call.reply.lastError)
+        return false
+    }
+
     // MARK: - Denials
 
     /// Keeps a refused request in ACL LOG and counts it.
@@ -126,7 +150,23 @@ extension Server {
     private func follow(_ user: AccessUser) {
         for connection in connections.all where connection.session.user === user {
             followUser(of: connection)
+            if connection.gate.contains(.subscribed) && !mayListen(connection, user) {
+                closeSoon(connection)
+            }
         }
+    }
+
+    /// Whether `user` may use all that a connection of its has subscribed to.
+    private func mayListen(_ connection: Connection, _ user: AccessUser) -> Bool {
+        for kind in [Subscriptions.Kind.channel, .pattern, .shard] {
+            for name in subscriptions[kind].names(of: connection.place) {
+                let isAllowed = name.withByteView {
+                    user.allows(channel: $0, asPattern: kind == .pattern)
+                }
+                if !isAllowed { return false }
+            }
+        }
+        return true
     }
 
     /// Sets the gates of `connection` by what its user may do.

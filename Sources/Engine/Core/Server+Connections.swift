@@ -124,11 +124,15 @@ extension Server {
         if connection.closesAfterReply { return close(connection, connection.closeReason) }
         replyPool.takeBack(from: &connection.reply)
         connection.softLimitSince = 0
-        if connection.watchesWritable {
-            connection.watchesWritable = false
-            updateInterest(connection)
-            if clientMemory.isLimited { countMemory(of: connection) }
-        }
+        if connection.watchesWritable { stopWaitingForRoom(connection) }
+    }
+
+    /// Everything is sent that had to wait.
+    @inline(never)
+    private func stopWaitingForRoom(_ connection: Connection) {
+        connection.watchesWritable = false
+        updateInterest(connection)
+        if clientMemory.isLimited { countMemory(of: connection) }
     }
 
     private func noteOutput(_ connection: Connection, _ count: Int) {

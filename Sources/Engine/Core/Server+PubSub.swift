@@ -99,6 +99,11 @@ extension Server {
         } else {
             connection.gate.remove(.subscribed)
         }
+        let place = connection.place
+        let count =
+            subscriptions.channels.count(of: place) + subscriptions.patterns.count(of: place)
+            + subscriptions.shards.count(of: place)
+        connection.subscriptionMemory = count * SubscriptionTable.subscriptionBytes
         followSubscribers()
     }
 

@@ -62,6 +62,7 @@ extension Server {
 
     /// A blocked or paused connection may go on sending; its bytes wait, up to a slot full.
     private func receiveWhileHalted(_ connection: Connection) {
+        defer { if clientMemory.isLimited { countMemory(of: connection) } }
         let held = connection.pending.count + (connection.large?.rest.count ?? 0)
         let room = InputSlots.slotBytes - held
         if room <= 0 {
@@ -85,6 +86,7 @@ extension Server {
     /// Reads more of a request that is collected piece by piece.
     private func receiveLarge(_ connection: Connection) {
         guard let large = connection.large else { return }
+        defer { if clientMemory.isLimited { countMemory(of: connection) } }
         statistics.reads &+= 1
         switch connection.transport.receive(into: large) {
         case nil: return failProtocol(connection, text: "ERR out of memory for the request")

@@ -108,7 +108,9 @@ extension Server {
             call.arguments = transaction.requests.arguments(at: index)
             call.command = transaction.requests.command(at: index)
             let start = call.reply.count
-            run(&call, call.command)
+            if !call.connection.gate.contains(.restricted) || isStillAllowed(&call) {
+                run(&call, call.command)
+            }
             leaveOutReply(&call, start)
         }
         holdsWaitersBack = false
@@ -140,6 +142,7 @@ extension Server {
         guard transactions.watched.add(client: connection.id, name, presence(of: name)) else {
             return
         }
+        connection.transaction?.watchMemory += WatchedKeys.watchBytes + key.bytes.count
         keyspace.expect(key.bytes)
         keyspace.interest.insert(.watchers)
     }
@@ -150,6 +153,7 @@ extension Server {
         for name in transactions.watched.remove(client: connection.id) {
             name.key.withByteView { keyspace.expectNoLonger($0) }
         }
+        connection.transaction?.watchMemory = 0
         if transactions.watched.isEmpty { keyspace.interest.remove(.watchers) }
     }
 

@@ -38,6 +38,10 @@ struct SubscriptionTable {
     /// Names that `subscriber` listens to.
     func count(of subscriber: UInt32) -> Int { members[subscriber]?.count ?? 0 }
 
+    func names(of subscriber: UInt32) -> [[UInt8]] {
+        (members[subscriber] ?? []).map { topics[Int($0)].name }
+    }
+
     // MARK: - Finding
 
     /// The number of the topic called `name`, nil if nobody listens to it.
@@ -134,7 +138,7 @@ struct SubscriptionTable {
 
     /// What a topic and a subscription take beside the name, about.
     private static let topicBytes = 160
-    private static let subscriptionBytes = 64
+    static let subscriptionBytes = 64
 
     private mutating func insert(_ name: ByteView) -> Int {
         if (count + 1) * 2 > slots.count { grow() }

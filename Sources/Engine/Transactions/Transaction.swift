@@ -19,7 +19,10 @@ final class Transaction {
     /// Whether a request failed to be queued and was not taken back.
     var isAborted: Bool { !failures.isEmpty }
 
-    var memoryBytes: Int { requests.memoryBytes + failures.capacity * 8 }
+    /// What its client's watches take, which are kept elsewhere.
+    var watchMemory = 0
+
+    var memoryBytes: Int { requests.memoryBytes + failures.capacity * 8 + watchMemory }
 
     /// Queues a copy of a request; false where there is no memory for it.
     func append(_ arguments: Arguments, command: Int32, flags: UInt32) -> Bool {
@@ -46,5 +49,6 @@ final class Transaction {
         failures = []
         flags = 0
         isBroken = false
+        watchMemory = 0
     }
 }

@@ -29,7 +29,7 @@ struct WatchedKeys {
     /// Bytes this takes, about.
     private(set) var memoryBytes = 0
     /// What a watch takes beside the key's bytes, about.
-    private static let watchBytes = 160
+    static let watchBytes = 160
 
     var isEmpty: Bool { clients.isEmpty }
     /// Clients that watch something, and keys that are watched.

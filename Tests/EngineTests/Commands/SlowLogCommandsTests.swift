@@ -103,6 +103,10 @@ import Testing
             ["CONFIG", "SET", "requirepass", "(redacted)", "nope", "1", "x"]
         ),
         (["CONFIG", "SET", "masterauth", ""], ["CONFIG", "SET", "masterauth", "(redacted)"]),
+        (
+            ["ACL", "SETUSER", "bob", "on", ">secret"],
+            ["ACL", "SETUSER", "(redacted)", "(redacted)", "(redacted)"]
+        ),
     ])
     func secretsAreHidden(_ request: [String], _ shown: [String]) {
         let server = TestServer("slowlog-log-slower-than 0\n")

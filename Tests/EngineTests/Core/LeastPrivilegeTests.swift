@@ -74,7 +74,9 @@ import Testing
         for row in keyedRows(world.server) {
             var attempts = 0
             for round in 0..<40 {
-                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) { "mine:\($0)" }
+                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) {
+                    "mine:\($0)"
+                }
                 let request = maker.request(of: row)
                 guard row.accepts(request.count), let keys = positions(request, row) else {
                     continue
@@ -100,7 +102,9 @@ import Testing
         let before = world.theirs
         for row in keyedRows(world.server) {
             for round in 0..<20 {
-                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) { "mine:\($0)" }
+                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) {
+                    "mine:\($0)"
+                }
                 let request = maker.request(of: row)
                 guard row.accepts(request.count), let keys = positions(request, row) else {
                     continue

@@ -219,22 +219,24 @@ import Testing
 
         init(_ client: TestClient) { self.client = client }
 
-        /// Takes up what the server has pushed; returns the replies proper.
-        func absorb() -> [Reply] {
-            client.takeReplies().filter { reply in
-                guard case .push(let parts) = reply else { return true }
+        /// Takes up what the server has sent, in its order: values of `key`, and what is stale.
+        func absorb(reading key: String? = nil) {
+            for reply in client.takeReplies() {
+                guard case .push(let parts) = reply else {
+                    if let key { values[key] = reply }
+                    continue
+                }
                 if case .array(let keys) = parts[1] {
                     for key in keys { values[key.text ?? ""] = nil }
                 } else {
                     values = [:]
                 }
-                return false
             }
         }
 
         func read(_ key: String) {
             client.send([Array("GET".utf8), Array(key.utf8)])
-            values[key] = absorb().last
+            absorb(reading: key)
         }
     }
 
@@ -292,7 +294,7 @@ import Testing
                 }
                 _ = server.client.takeReplies()
                 for cache in caches {
-                    _ = cache.absorb()
+                    cache.absorb()
                     for (key, value) in cache.values {
                         let database = server.server.keyspace[0]
                         let isDue = key.withByteView { bytes in

@@ -59,7 +59,7 @@ import Testing
                 command - high 111 ms, low 100 ms (all time high 111 ms)
                 \(String(repeating: "-", count: 80))
                          _o#
-                      _oo|||
+                      _o#|||
                    _o#||||||
                 _o#|||||||||
                             
