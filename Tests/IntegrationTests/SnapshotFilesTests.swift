@@ -46,7 +46,7 @@ import Testing
         client = try server.connect()
         #expect(try client.run("DEBUG", "DIGEST") == digest)
         #expect(server.log.contains("DB loaded from disk"))
-        #expect(server.log.contains("keys loaded: 312, keys expired: 0."))
+        #expect(server.log.contains("keys loaded: 313, keys expired: 0."))
     }
 
     @Test func `a background save leaves the server serving`() throws {
