@@ -186,12 +186,7 @@ extension Server {
         let own = commands.index.flags(number)
         let flags = effectiveFlags(own, of: call.connection)
         let before = call.reply.count
-        if writesRefusal(&call, number, flags) {
-            statistics.countRejected(number)
-            finishRefusal(&call, before)
-            return false
-        }
-        if refusesWhileListening(&call, flags) {
+        if writesRefusal(&call, number, flags) || refusesWhileListening(&call, flags) {
             statistics.countRejected(number)
             finishRefusal(&call, before)
             return false

@@ -407,14 +407,6 @@ struct ListpackCursor {
         return true
     }
 
-    /// A step backward; false at the beginning.
-    @inline(__always)
-    mutating func skipBack() -> Bool {
-        if place - base <= ListpackFormat.headerBytes { return false }
-        place = ListpackFormat.previous(place)
-        return true
-    }
-
     /// Whether the element here equals `element`; false at the end.
     @inline(__always)
     func matches(_ element: ListpackElement) -> Bool {

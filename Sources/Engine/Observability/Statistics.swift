@@ -112,8 +112,6 @@ final class Statistics {
         return histograms[number]
     }
 
-    func resetHistogram(_ number: Int) { histograms[number].reset() }
-
     // MARK: - Errors
 
     /// Counts an error reply by its first word.
