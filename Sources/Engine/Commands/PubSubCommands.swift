@@ -157,7 +157,7 @@ enum PubSubCommands {
     private static func finish(_ call: inout Call, _ before: Int) {
         call.server.noteSubscriptions(of: call.connection)
         guard call.connection.gate.contains(.replyMuted) else { return }
-        call.connection.held.raw(call.reply.view.dropFirst(before))
+        call.server.heldMessages.raw(call.reply.view.dropFirst(before))
         call.reply.truncate(to: before)
     }
 
@@ -166,25 +166,19 @@ enum PubSubCommands {
     /// Reply: how many clients got it.
     static func publish(_ call: inout Call) throws(CommandError) {
         let server = call.server
-        server.subscriptions.speaker = call.connection.id
         let receivers = server.publish(call.arguments[2], on: call.arguments[1])
-        server.subscriptions.speaker = 0
         reply(&call, receivers)
     }
 
     static func spublish(_ call: inout Call) throws(CommandError) {
         let server = call.server
-        server.subscriptions.speaker = call.connection.id
         let receivers = server.publish(call.arguments[2], onShard: call.arguments[1])
-        server.subscriptions.speaker = 0
         reply(&call, receivers)
     }
 
     /// One's own message comes before the reply, but not into the middle of that of EXEC.
     private static func reply(_ call: inout Call, _ receivers: Int) {
-        if call.mayBlock && !call.connection.gate.contains(.replyMuted) {
-            call.server.releaseHeld(&call)
-        }
+        call.server.releaseMessagesAfterCommand(&call)
         call.reply.integer(receivers)
     }
 

@@ -87,8 +87,6 @@ final class Connection {
     var inputRoom = 0
     /// The command it waits with, while it waits for a key.
     var parked: ParkedRequest?
-    /// What it is sent besides, while the reply of a running command is not whole.
-    var held = ReplyWriter()
     /// What it has begun with WATCH or MULTI.
     var transaction: Transaction?
 
@@ -123,7 +121,7 @@ final class Connection {
             + session.tracking.bytes
     }
     var inputMemory: Int { pending.capacity + (large?.capacity ?? 0) }
-    var outputMemory: Int { reply.capacity + held.capacity }
+    var outputMemory: Int { reply.capacity }
     var transactionMemory: Int { transaction?.memoryBytes ?? 0 }
 
     /// Whether the client runs on this machine, as far as that can be known.

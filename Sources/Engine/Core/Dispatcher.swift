@@ -57,18 +57,13 @@ extension Server {
     /// Hands the effects of a command to whoever follows the keyspace.
     @inline(never)
     func followEvents(of call: inout Call) {
-        followEvents(speaker: call.connection.id)
-        answerOwnMessages(&call)
+        followEvents()
+        releaseMessagesAfterCommand(&call)
     }
 
-    /// Hands the recorded effects to whoever follows the keyspace.
-    ///
-    /// - Parameter speaker: the client whose command they are of and whose replies are in its hands;
-    ///   0 if none.
-    func followEvents(speaker: UInt64 = 0) {
+    /// Hands the recorded effects, those of `speaker` or of nobody, to whoever follows the keyspace.
+    func followEvents() {
         // Propagation joins here, with its bit of interest.
-        subscriptions.speaker = speaker
-        defer { subscriptions.speaker = 0 }
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
@@ -294,7 +289,7 @@ extension Server {
         if leavesUntouched { keyspace.leavesAccessUntouched = false }
         // What EXEC replied before it switched replies off stands.
         if mode == .off || mode == .skipThis { muteReply(&call, before) }
-        releaseHeld(&call)
+        if !heldMessages.isEmpty { releaseMessages(&call) }
     }
 
     private func beginMuting(_ connection: Connection) {

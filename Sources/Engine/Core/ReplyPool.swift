@@ -20,6 +20,17 @@ final class ReplyPool {
         if blocks.count < leastIdle { leastIdle = blocks.count }
     }
 
+    /// The same for a message of `bytes` bytes: a small block of its own when none lies ready, since
+    /// many may be sent the same at once.
+    @inline(__always)
+    func lendForMessage(_ bytes: Int, to reply: inout ReplyWriter) {
+        if reply.hasBlock { return }
+        if blocks.isEmpty && bytes <= ReplyBlock.messageCapacity {
+            return reply.adopt(ReplyBlock.forMessage())
+        }
+        lend(to: &reply)
+    }
+
     /// Takes the block of an empty `reply` back.
     func takeBack(from reply: inout ReplyWriter) {
         guard let block = reply.takeBlock() else { return }

@@ -130,8 +130,8 @@ extension Server {
         call.command = parked.command
         call.arguments = parked.arguments.view
         call.appearedKey = argument
-        swap(&call.reply, &connection.reply)
-        replyPool.lend(to: &call.reply)
+        let outer = speaker
+        takeOutput(&call)
         let before = call.reply.count
         let start = TickScale.ticks()
         do throws(CommandError) {
@@ -144,7 +144,8 @@ extension Server {
         if !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
         if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
         let goesOn = call.blocks
-        swap(&call.reply, &connection.reply)
+        giveOutputBack(&call)
+        speaker = outer
         if !goesOn { unpark(connection) }
     }
 }

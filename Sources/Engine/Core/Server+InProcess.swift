@@ -12,11 +12,10 @@ extension Server {
         guard arguments.view.count > 0 else { return }
         var call = Call(server: self, connection: connection)
         call.arguments = arguments.view
-        swap(&call.reply, &connection.reply)
-        replyPool.lend(to: &call.reply)
+        takeOutput(&call)
         execute(&call, commandNumber(of: arguments.view))
-        swap(&call.reply, &connection.reply)
-        sendMessages()
+        giveOutputBack(&call)
+        if tracking.hasBroadcasts { broadcastChanges() }
     }
 
     /// The number of the command or subcommand that a request names, -1 if there is none.

@@ -68,7 +68,7 @@ extension Server {
 
     /// What is done before the loop may sleep, in this order: replies leave last.
     func beforeSleep() {
-        sendMessages()
+        if tracking.hasBroadcasts { broadcastChanges() }
         sendReplies()
         closeMarked()
         if clientMemory.isLimited && clientMemory.isExceeded { evictClients() }

@@ -1,61 +1,66 @@
-/// What connections are told without having asked: invalidations, and what MONITOR shows.
+/// What clients are sent besides their replies: published messages, invalidations, MONITOR's lines.
 ///
-/// It is put aside while commands run, when a connection's reply may be in other hands, and written
-/// behind the replies before they are sent. So a client reads the reply that an invalidation takes
-/// back before the invalidation.
-struct Messages {
-    struct Message {
-        let connection: Connection
-        let bytes: [UInt8]
-    }
-
-    private var waiting: ContiguousArray<Message> = []
-
-    var isEmpty: Bool { waiting.isEmpty }
-
-    mutating func add(_ bytes: [UInt8], for connection: Connection) {
-        waiting.append(Message(connection: connection, bytes: bytes))
-    }
-
-    /// All messages, oldest first; none are left.
-    mutating func takeAll() -> ContiguousArray<Message> {
-        defer { waiting = [] }
-        return waiting
-    }
-}
-
+/// It goes straight into the output of whom it is for, behind the replies to what that client has
+/// asked so far, and leaves with them at the end of the turn. Only a client whose own command is
+/// running has its output in that call's hands: what it is sent waits until the reply is whole. So a
+/// client reads the reply that an invalidation takes back before the invalidation.
 extension Server {
-    /// Writes what was put aside to those it is for.
-    func sendMessages() {
-        if tracking.hasBroadcasts { broadcastChanges() }
-        guard !messages.isEmpty else { return }
-        for message in messages.takeAll() {
-            let connection = message.connection
-            guard connections.contains(connection), !connection.gate.contains(.closing) else {
-                continue
-            }
-            replyPool.lend(to: &connection.reply)
-            message.bytes.withByteView { connection.reply.raw($0) }
-            checkOutputLimit(connection, connection.reply.count)
-            guard connections.contains(connection) else { continue }
-            scheduleReply(connection)
-            if clientMemory.isLimited { countMemory(of: connection) }
+    // MARK: - The output of the client whose command runs
+
+    /// Takes the output of the call's connection into the call's hands, for one or more commands.
+    @inline(__always)
+    func takeOutput(_ call: inout Call) {
+        swap(&call.reply, &call.connection.reply)
+        replyPool.lend(to: &call.reply)
+        speaker = call.connection.id
+    }
+
+    /// Gives it back, with what waited.
+    @inline(__always)
+    func giveOutputBack(_ call: inout Call) {
+        if !heldMessages.isEmpty { releaseMessages(&call) }
+        swap(&call.reply, &call.connection.reply)
+        speaker = 0
+    }
+
+    /// Puts what waited for the end of a reply behind it.
+    @inline(never)
+    func releaseMessages(_ call: inout Call) {
+        call.reply.raw(heldMessages.view)
+        if heldMessages.capacity > ReplyBlock.standardCapacity {
+            heldMessages = ReplyWriter()
+        } else {
+            heldMessages.truncate(to: 0)
         }
     }
 
-    /// Writes what a client is told because of its own command, right behind the reply.
+    /// The same after a command, unless it is one of EXEC's, whose reply goes on, or its reply will
+    /// be taken back.
+    func releaseMessagesAfterCommand(_ call: inout Call) {
+        guard !heldMessages.isEmpty, call.mayBlock, !call.connection.gate.contains(.replyMuted)
+        else { return }
+        releaseMessages(&call)
+    }
+
+    // MARK: - Delivering
+
+    /// Sends a connection an array as RESP2 has it, which RESP3 marks as pushed, or a line of text.
     ///
-    /// Not inside a transaction, whose reply goes on, nor where the reply is taken back.
-    func answerOwnMessages(_ call: inout Call) {
-        guard !messages.isEmpty, call.mayBlock, !call.connection.gate.contains(.replyMuted) else {
-            return
+    /// Turning replies off does not concern it. Who does not read is cut off by the output limit of
+    /// its class, at the end of the turn, so that a delivery never changes who listens.
+    func deliver(_ message: ByteView, to connection: Connection) {
+        if connection.gate.contains(.closing) { return }
+        if connection.id == speaker {
+            heldMessages.isRESP3 = connection.session.protocolVersion == 3
+            return heldMessages.message(message)
         }
-        for message in messages.takeAll() {
-            if message.connection === call.connection {
-                message.bytes.withByteView { call.reply.raw($0) }
-            } else {
-                messages.add(message.bytes, for: message.connection)
-            }
-        }
+        replyPool.lendForMessage(message.count, to: &connection.reply)
+        connection.reply.message(message)
+        if connection.reply.count > ReplyBlock.standardCapacity { limitOutput(of: connection) }
+        scheduleReply(connection)
+    }
+
+    func deliver(_ message: [UInt8], to connection: Connection) {
+        message.withByteView { deliver($0, to: connection) }
     }
 }

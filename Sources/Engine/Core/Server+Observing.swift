@@ -71,6 +71,7 @@ extension Server {
         }
         if !monitors.isEmpty { show(call, number) }
         if call.connection.session.tracking.isOn { rememberReads(call, number) }
+        releaseMessagesAfterCommand(&call)
         if call.reply.count > Self.largeReplyBytes { checkOutputLimit(&call) }
     }
 
@@ -166,7 +167,7 @@ extension Server {
             Array(head.utf8)
             + RequestExcerpt.line(call.arguments, hiding: secrets(of: call, number)) + [13, 10]
         for monitor in monitors where !monitor.gate.contains(.replyMuted) {
-            messages.add(line, for: monitor)
+            deliver(line, to: monitor)
         }
     }
 }

@@ -1,8 +1,7 @@
 /// Messages: from whoever publishes to all who listen.
 ///
 /// A message is written once and copied into the output of each subscriber, which costs as much as
-/// its bytes; it leaves with the replies, at the end of the turn. Who does not read is cut off by the
-/// output limit of its class, at the end of the turn, so that a delivery never changes who listens.
+/// its bytes.
 extension Server {
     // MARK: - Publishing
 
@@ -60,34 +59,6 @@ extension Server {
         // A large message is not kept.
         if message.count > ReplyBlock.standardCapacity { subscriptions.message = ReplyWriter() }
         return subscribers.count
-    }
-
-    // MARK: - Delivering
-
-    /// Sends a connection something besides its replies: an array as RESP2 has it, which RESP3 marks
-    /// as pushed.
-    ///
-    /// While a command of the connection is running it waits for the end of the reply. Turning
-    /// replies off does not concern it.
-    func deliver(_ message: ByteView, to connection: Connection) {
-        if connection.gate.contains(.closing) { return }
-        if connection.id == subscriptions.speaker {
-            connection.held.isRESP3 = connection.session.protocolVersion == 3
-            return connection.held.message(message)
-        }
-        replyPool.lend(to: &connection.reply)
-        connection.reply.message(message)
-        if connection.reply.count > ReplyBlock.standardCapacity {
-            limitOutput(of: connection)
-        }
-        scheduleReply(connection)
-    }
-
-    /// Puts what waited for the end of a reply behind it.
-    func releaseHeld(_ call: inout Call) {
-        guard !call.connection.held.isEmpty else { return }
-        call.reply.raw(call.connection.held.view)
-        call.connection.held = ReplyWriter()
     }
 
     // MARK: - Subscribing

@@ -343,14 +343,13 @@ extension Server {
     private func enter(_ call: inout Call, _ connection: Connection) {
         call.connection = connection
         call.database = keyspace[connection.session.database]
-        swap(&call.reply, &connection.reply)
-        replyPool.lend(to: &call.reply)
+        takeOutput(&call)
     }
 
     /// Gives the reply buffer back and puts the connection on the list if there is something to send.
     @inline(__always)
     private func leave(_ call: inout Call) {
-        swap(&call.reply, &call.connection.reply)
+        giveOutputBack(&call)
         scheduleReply(call.connection)
     }
 

@@ -149,7 +149,7 @@ extension Server {
         let mode = connection.session.tracking
         guard mode.redirection != 0 else {
             if connection.session.protocolVersion > 2 {
-                messages.add(Self.push + keys, for: connection)
+                deliver(Self.invalidation + keys, to: connection)
             }
             return
         }
@@ -157,9 +157,9 @@ extension Server {
             !target.gate.contains(.closing)
         else { return reportBrokenRedirection(connection) }
         if target.session.protocolVersion > 2 {
-            messages.add(Self.push + keys, for: target)
+            deliver(Self.invalidation + keys, to: target)
         } else if target.gate.contains(.subscribed) {
-            messages.add(Self.publication + keys, for: target)
+            deliver(Self.publication + keys, to: target)
         }
     }
 
@@ -167,11 +167,11 @@ extension Server {
         connection.session.tracking.isRedirectionBroken = true
         guard connection.session.protocolVersion > 2 else { return }
         let id = connection.session.tracking.redirection
-        messages.add(
-            Array(">2\r\n$21\r\ntracking-redir-broken\r\n:\(id)\r\n".utf8), for: connection)
+        deliver(
+            Array("*2\r\n$21\r\ntracking-redir-broken\r\n:\(id)\r\n".utf8), to: connection)
     }
 
-    private static let push = Array(">2\r\n$10\r\ninvalidate\r\n".utf8)
+    private static let invalidation = Array("*2\r\n$10\r\ninvalidate\r\n".utf8)
     private static let publication =
         Array("*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n".utf8)
 

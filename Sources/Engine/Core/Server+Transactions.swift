@@ -122,7 +122,7 @@ extension Server {
         endTransaction(call.connection)
         // Over its output limit it is to hear nothing, but all was done.
         if call.connection.closesNow { call.reply.truncate(to: 0) }
-        if keyspace.interest.contains(.blocked) { followEvents(speaker: call.connection.id) }
+        if keyspace.interest.contains(.blocked) { followEvents() }
     }
 
     /// CLIENT REPLY OFF inside a transaction leaves holes in its reply, as in Redis.

@@ -60,8 +60,10 @@ final class Server {
     var attention = Attention()
     /// Whose keys are remembered for CLIENT TRACKING.
     let tracking = ClientTracking()
-    /// What connections are told out of turn.
-    var messages = Messages()
+    /// The id of the client whose command runs, its output in the call's hands; 0: nobody's.
+    var speaker: UInt64 = 0
+    /// What the speaker is sent besides, while its reply is not whole.
+    var heldMessages = ReplyWriter()
     /// `maxmemory-clients`.
     var clientMemory = ClientMemory()
 

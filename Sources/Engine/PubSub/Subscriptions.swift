@@ -11,10 +11,6 @@ final class Subscriptions {
     var shards: SubscriptionTable
     /// The message on its way, as RESP2 has it.
     var message = ReplyWriter()
-    /// The id of the client whose replies are being written by a running command; 0: nobody's.
-    ///
-    /// What it is sent besides waits until that reply is whole.
-    var speaker: UInt64 = 0
 
     init(hasher: SeededHash) {
         channels = SubscriptionTable(hasher: hasher)

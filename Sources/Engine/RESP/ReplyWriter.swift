@@ -107,12 +107,14 @@ struct ReplyWriter: ~Copyable {
 
     mutating func raw(_ literal: StaticString) { raw(ByteView(literal)) }
 
-    /// An array as RESP2 has it, at least its mark, as this protocol marks what is pushed.
+    /// A line of text, or an array as RESP2 has it, as this protocol marks what is pushed.
     mutating func message(_ bytes: ByteView) {
         precondition(bytes.count > 0, "a message has a mark")
         let target = room(bytes.count)
         copyBytes(from: bytes.start, to: target, count: bytes.count)
-        if isRESP3 { target.storeBytes(of: UInt8(ascii: ">"), as: UInt8.self) }
+        if isRESP3 && bytes[0] == UInt8(ascii: "*") {
+            target.storeBytes(of: UInt8(ascii: ">"), as: UInt8.self)
+        }
         tail &+= bytes.count
     }
 
@@ -385,14 +387,21 @@ struct ReplyBlock {
 
     /// The size of a block as it comes from the pool; most replies of a turn fit.
     static let standardCapacity = 16 * 1024
+    /// The size of a block for a message to somebody who has none; a writer that needs more goes on
+    /// with a standard one.
+    static let messageCapacity = 1024
 
     fileprivate init(memory: UnsafeMutableRawPointer, capacity: Int) {
         self.memory = memory
         self.capacity = capacity
     }
 
-    static func standard() -> ReplyBlock {
-        ReplyBlock(memory: apus_heap_allocate(standardCapacity), capacity: standardCapacity)
+    static func standard() -> ReplyBlock { allocate(standardCapacity) }
+
+    static func forMessage() -> ReplyBlock { allocate(messageCapacity) }
+
+    private static func allocate(_ capacity: Int) -> ReplyBlock {
+        ReplyBlock(memory: apus_heap_allocate(capacity), capacity: capacity)
     }
 
     func free() { apus_heap_free(memory) }

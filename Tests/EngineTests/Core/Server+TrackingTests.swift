@@ -98,7 +98,7 @@ import Testing
         client.run("MGET", "active", "lazy")
         server.advance(milliseconds: 200)
         server.server.expireDueKeys()
-        server.server.sendMessages()
+        server.server.broadcastChanges()
         #expect(client.takeReplies() == [invalidation("active")])
         server.advance(milliseconds: 500)
         // Whoever meets it did not change it.
@@ -289,7 +289,7 @@ import Testing
                 case 3: server.advance(milliseconds: Int64(random.below(20)))
                 case 4:
                     server.server.expireDueKeys()
-                    server.server.sendMessages()
+                    server.server.broadcastChanges()
                 default: write(server, server.client, &random)
                 }
                 _ = server.client.takeReplies()
