@@ -90,6 +90,7 @@ enum ConfigCommands {
         call.server.statistics.reset()
         call.keyspace.resetStatistics()
         call.server.sampling.resetRates()
+        call.server.eviction.resetStatistics()
         call.reply.ok()
     }
 

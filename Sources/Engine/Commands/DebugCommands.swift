@@ -168,7 +168,7 @@ extension DebugCommands {
     private static func object(_ call: inout Call) throws(CommandError) {
         let entry = try entry(&call)
         let address = UInt(bitPattern: call.keyspace.arena.address(entry.handle))
-        let idle = (call.keyspace.creationStamp &- entry.access) & 0xFF_FFFF
+        let idle = call.keyspace.presentStamp.idleSeconds(since: entry.access)
         let text =
             "Value at:0x\(String(address, radix: 16)) refcount:1"
             + " encoding:\(GenericCommands.encodingName(of: entry)) serializedlength:\(serializedLength(entry))"

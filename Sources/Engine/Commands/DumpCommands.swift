@@ -161,10 +161,10 @@ enum DumpCommands {
             if wasThere { call.changed(key, .delete) }
             throw .outOfMemory
         }
-        if let idle = options.idleSeconds {
-            entry?.access = call.keyspace.creationStamp &- UInt32(clamping: idle) & 0xFF_FFFF
-        } else if let frequency = options.frequency {
-            entry?.access = UInt32(frequency)
+        if let entry {
+            call.keyspace.mark(
+                entry, idleSeconds: options.idleSeconds,
+                count: options.frequency.map { UInt8(clamping: $0) })
         }
         call.changed(key, .restore)
         call.reply.ok()

@@ -466,7 +466,7 @@ enum GenericCommands {
                 some time to adjust.
                 """)
         }
-        call.reply.integer(Int(entry.access & 0xFF))
+        call.reply.integer(Int(call.keyspace.presentStamp.count(in: entry.access)))
     }
 
     static func objectIdleTime(_ call: inout Call) throws(CommandError) {
@@ -479,8 +479,7 @@ enum GenericCommands {
                 to adjust.
                 """)
         }
-        // The stamps wrap after half a year.
-        call.reply.integer(Int((call.keyspace.creationStamp &- entry.access) & 0xFF_FFFF))
+        call.reply.integer(Int(call.keyspace.presentStamp.idleSeconds(since: entry.access)))
     }
 
     /// Values are never shared here; small integers seem to be, as clients of Redis see them.
@@ -512,12 +511,4 @@ enum GenericCommands {
                 "    <key>.",
             ])
     }
-}
-
-extension MaxMemoryPolicy {
-    /// Whether accesses are counted (LFU), so that idle times are not known.
-    var countsFrequency: Bool { self == .allKeysLFU || self == .volatileLFU }
-
-    /// Whether eviction looks at the accesses of each value, which then cannot be shared.
-    var marksAccess: Bool { countsFrequency || self == .allKeysLRU || self == .volatileLRU }
 }

@@ -218,9 +218,24 @@ extension Server {
         if call.connection.gate.contains(.restricted) && !passesAccess(&call, number) {
             return true
         }
+        if gate.contains(.memoryLimit) && lacksMemory(&call, flags) {
+            call.reply.error("OOM command not allowed when used memory > 'maxmemory'.")
+            return true
+        }
         guard let refusal = refusal(call.connection, number, flags) else { return false }
         call.reply.error(refusal)
         return true
+    }
+
+    /// Makes room before a command; true where there is none for one that needs some.
+    private func lacksMemory(_ call: inout Call, _ flags: CommandFlags) -> Bool {
+        let outcome = makeRoom()
+        // What the client hears of evicted keys comes before the reply.
+        releaseMessagesAfterCommand(&call)
+        // A queue takes memory too, whatever is in it.
+        let isQueueing = call.connection.gate.contains(.queueing)
+        return outcome == .failed
+            && (flags.contains(.denyOOM) || (isQueueing && !flags.contains(.immediate)))
     }
 
     /// Writes why a subscriber that speaks RESP2 may not send the command; false if it may.
@@ -239,13 +254,6 @@ extension Server {
     private func refusal(
         _ connection: Connection, _ number: Int32, _ flags: CommandFlags
     ) -> StaticString? {
-        // A queue takes memory too, whatever is in it.
-        let isQueueing = connection.gate.contains(.queueing)
-        let takesMemory =
-            flags.contains(.denyOOM) || (isQueueing && !flags.contains(.immediate))
-        if gate.contains(.memoryLimit) && takesMemory && isOverMemoryLimit {
-            return "OOM command not allowed when used memory > 'maxmemory'."
-        }
         if gate.contains(.saveFailed) && settings.stopsWritesOnSaveError
             && !settings.savePoints.isEmpty
             && (flags.contains(.write) || commands[number].fullName == "ping")
@@ -267,11 +275,6 @@ extension Server {
             return "ERR Replica can't interact with the keyspace"
         }
         return nil
-    }
-
-    /// Whether more memory is used than `maxmemory` allows.
-    var isOverMemoryLimit: Bool {
-        settings.maxMemoryBytes > 0 && UInt64(usedMemory) > settings.maxMemoryBytes
     }
 
     // MARK: - CLIENT REPLY and CLIENT NO-TOUCH

@@ -59,7 +59,8 @@ extension Server {
     /// Closes clients until the others fit the limit: those of the largest size first, by powers of
     /// two, the oldest of them first.
     ///
-    /// O(connections log connections).
+    /// A client whose command runs is spared until the end of the turn. O(connections log
+    /// connections).
     func evictClients() {
         var candidates = connections.all.filter { mayEvict($0) }
         candidates.sort { Self.sizeClass(of: $0) > Self.sizeClass(of: $1) }
@@ -69,13 +70,14 @@ extension Server {
             statistics.clientsEvicted += 1
             close(connection, "")
         }
-        guard clientMemory.total >= clientMemory.limit else { return }
+        guard clientMemory.total >= clientMemory.limit, speaker == 0 else { return }
         log.warning("Over client maxmemory after evicting all evictable clients")
         clientMemory.mayEvict = false
     }
 
     private func mayEvict(_ connection: Connection) -> Bool {
         !connection.session.isSparedFromEviction && !connection.gate.contains(.monitoring)
+            && connection.id != speaker
             && (connection.kind == .normal || connection.kind == .subscriber)
     }
 

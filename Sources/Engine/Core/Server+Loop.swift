@@ -96,6 +96,7 @@ extension Server {
         case .expire:
             sampling.expiryTimer = nil
             expireDueKeys()
+        case .evict: goOnEvicting()
         case .resumeAccepting: network?.resumeAccepting()
         case .unblock(let client): blockedTooLong(client: client)
         case .endPause:
@@ -145,12 +146,9 @@ extension Server {
     /// Large heap blocks are freed by the background thread: giving pages back takes a while.
     private func handBuriedBlocksOver() {
         guard keyspace.hasBuriedBlocks else { return }
+        guard let background else { return keyspace.freeBuriedBlocks() }
         for block in keyspace.takeBuriedBlocks() {
             keyspace.freedEntries += 1
-            guard let background else {
-                apus_heap_free(block)
-                continue
-            }
             background.submit(.free(pointer: UInt(bitPattern: block), release: apus_heap_free))
         }
     }

@@ -10,6 +10,7 @@ extension Server {
         log.follow(settings)
         keyspace.limits.longestString = settings.maxBulkBytes
         keyspace.encodingLimits = encodingLimits
+        keyspace.accessRule = accessRule
         statistics.tracksLatency = settings.latencyTracking
         access.opensChannels = settings.aclChannelDefault == .allChannels
         followLogSettings()
@@ -18,9 +19,18 @@ extension Server {
         followSubscribers()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
+            if isOverMemoryLimit { scheduleEviction() }
         } else {
             gate.remove(.memoryLimit)
         }
+    }
+
+    /// What the settings say about marking accesses.
+    private var accessRule: AccessRule {
+        settings.maxMemoryPolicy.countsFrequency
+            ? .counts(
+                logFactor: settings.lfuLogFactor, decayMinutes: settings.lfuDecayMinutes)
+            : .moments
     }
 
     /// What the settings say about the forms of collections.

@@ -86,7 +86,7 @@ extension Server {
     private var snapshotFacts: SnapshotFacts {
         SnapshotFacts(
             serverVersion: Version.redis, wallMilliseconds: clock.wallMilliseconds,
-            usedMemoryBytes: usedMemory,
+            usedMemoryBytes: usedMemory, accessMeasure: settings.maxMemoryPolicy.measure,
             keyDelayMicroseconds: settings.snapshotKeyDelayMicroseconds)
     }
 

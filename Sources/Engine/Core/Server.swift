@@ -64,6 +64,8 @@ final class Server {
     var speaker: UInt64 = 0
     /// What the speaker is sent besides, while its reply is not whole.
     var heldMessages = ReplyWriter()
+    /// `maxmemory`.
+    var eviction = Eviction()
     /// `maxmemory-clients`.
     var clientMemory = ClientMemory()
 
@@ -128,7 +130,7 @@ final class Server {
     func refreshTime() {
         clock.refresh()
         keyspace.now = clock.wallMilliseconds
-        keyspace.setStamp(UInt32(truncatingIfNeeded: clock.wallMilliseconds / 1000))
+        keyspace.setMoment(seconds: clock.wallMilliseconds / 1000)
         statistics.tickScale = clock.scale
     }
 
@@ -146,6 +148,8 @@ final class Server {
 enum ServerTimer {
     case cron
     case expire
+    /// More has to be given up for want of memory.
+    case evict
     case resumeAccepting
     case endPause
     /// The time of a client that waits for a key is over.

@@ -113,6 +113,26 @@ struct DeadlineTree {
         return index
     }
 
+    /// A group with a deadline, drawn level by level; nil when there is none.
+    ///
+    /// Groups have the same chance where they lie equally dense. `draw` gives 64 random bits.
+    func randomGroup(_ draw: () -> UInt64) -> Int? {
+        guard earliest != DeadlineTree.never else { return nil }
+        var index = 0
+        var level = state.pointee.levelCount - 1
+        while level > 0 {
+            level -= 1
+            let first = index << DeadlineTree.fanoutShift
+            let end = Swift.min(first + DeadlineTree.fanout, levels[level].count)
+            let places = (first..<end).filter {
+                deadline(at: $0, level: level) != DeadlineTree.never
+            }
+            // Numbers above never promise what is not below.
+            index = places[Int(draw() % UInt64(places.count))]
+        }
+        return index
+    }
+
     /// The deadline of `group`, or `never`.
     func deadline(of group: Int) -> Int64 {
         precondition(group >= 0 && group < groupCount, "there is no such group")

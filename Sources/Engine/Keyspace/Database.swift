@@ -399,6 +399,22 @@ struct Database {
         return max(0, Int64(mean) - keyspace.now)
     }
 
+    /// The group in which the next key or field is due, nil where nothing has a deadline.
+    ///
+    /// The index is put right on the way where a key that it promises has gone.
+    func earliestGroup() -> Int? {
+        while let group = deadlines.earliestGroup() {
+            var entries = DueEntries(arena: arena, now: .min)
+            table.visitGroup(group, &entries)
+            if entries.nextDeadline == deadlines.deadline(of: group) { return group }
+            deadlines.set(group, entries.nextDeadline)
+        }
+        return nil
+    }
+
+    /// A group in which something has a deadline, nil where nothing has.
+    func randomExpiringGroup(_ draw: () -> UInt64) -> Int? { deadlines.randomGroup(draw) }
+
     /// A group was split: both halves may hold its earliest deadline; a visit will tell.
     func tableDidSplit(_ group: Int, into newGroup: Int) {
         deadlines.append(deadlines.deadline(of: group))

@@ -105,8 +105,13 @@ struct Keyspace {
         let arena: Arena
         let hasher: SeededHash
         var now: Int64
-        var accessStamp: UInt32
-        var creationStamp: UInt32
+        /// By the wall clock; none yet.
+        var seconds: Int64 = -1
+        var accessRule = AccessRule.moments
+        /// What an access leaves now, if it may, and what it would leave.
+        var accessStamp = AccessStamp.untouched
+        var presentStamp = AccessStamp.untouched
+        var creationStamp: UInt32 = 0
         var interest: Interest
         var counters: Counters
         var databases: UnsafeMutablePointer<Database>
@@ -159,7 +164,7 @@ struct Keyspace {
         let hasher = SeededHash(seed: seed.0, seed.1, seed.2, seed.3)
         state.initialize(
             to: State(
-                arena: arena, hasher: hasher, now: 0, accessStamp: 0, creationStamp: 0,
+                arena: arena, hasher: hasher, now: 0,
                 interest: [], counters: Counters(), databases: databases,
                 databaseCount: databaseCount, events: [], graveyard: Graveyard(),
                 limits: StringLimits(),
@@ -222,18 +227,40 @@ struct Keyspace {
         }
     }
 
-    /// What an access leaves in an entry: whole seconds, 24 bits; `Entry.untouched` leaves it alone.
+    /// What an access leaves in an entry, `untouched` where it is to leave nothing.
     @inline(__always)
-    var accessStamp: UInt32 { state.pointee.accessStamp }
+    var accessStamp: AccessStamp { state.pointee.accessStamp }
+
+    /// The stamp of the moment, by which the marks of entries are read.
+    var presentStamp: AccessStamp { state.pointee.presentStamp }
 
     /// What a new entry bears.
     @inline(__always)
     var creationStamp: UInt32 { state.pointee.creationStamp }
 
-    /// Sets the stamp of the moment.
-    func setStamp(_ stamp: UInt32) {
-        state.pointee.creationStamp = stamp & 0xFF_FFFF
+    /// Sets the moment of the stamps, by the wall clock.
+    func setMoment(seconds: Int64) {
+        guard seconds != state.pointee.seconds else { return }
+        state.pointee.seconds = seconds
         followAccesses()
+    }
+
+    /// How accesses are remembered from now on; older marks keep their bits, as in Redis.
+    var accessRule: AccessRule {
+        get { state.pointee.accessRule }
+        nonmutating set {
+            state.pointee.accessRule = newValue
+            followAccesses()
+        }
+    }
+
+    /// Gives a key that came from elsewhere the mark it had there.
+    func mark(_ entry: Entry, idleSeconds: Int64?, count: UInt8?) {
+        switch (accessRule, idleSeconds, count) {
+        case (.counts, _, let count?): entry.access = presentStamp.mark(count: count)
+        case (.moments, let idle?, _): entry.access = presentStamp.mark(idleSeconds: idle)
+        default: break
+        }
     }
 
     /// Whether accesses leave no mark (CLIENT NO-TOUCH).
@@ -256,7 +283,10 @@ struct Keyspace {
 
     private func followAccesses() {
         let leaves = state.pointee.leavesAccessUntouched || state.pointee.isShared
-        state.pointee.accessStamp = leaves ? Entry.untouched : state.pointee.creationStamp
+        let stamp = AccessStamp(accessRule, seconds: state.pointee.seconds)
+        state.pointee.presentStamp = stamp
+        state.pointee.creationStamp = stamp.first
+        state.pointee.accessStamp = leaves ? .untouched : stamp
     }
 
     // MARK: - Deadlines
@@ -286,6 +316,7 @@ struct Keyspace {
         let changes = counters.changes
         counters = Counters()
         counters.changes = changes
+        freedEntries = 0
     }
 
     @inline(__always)
@@ -470,6 +501,14 @@ struct Keyspace {
     var freedEntries: Int {
         get { state.pointee.graveyard.freedEntries }
         nonmutating set { state.pointee.graveyard.freedEntries = newValue }
+    }
+
+    /// Frees the large heap blocks that wait for it.
+    func freeBuriedBlocks() {
+        for block in takeBuriedBlocks() {
+            freedEntries += 1
+            apus_heap_free(block)
+        }
     }
 
     /// Takes the large heap blocks that wait to be freed; the caller frees them, on another thread.

@@ -204,10 +204,11 @@ struct SnapshotReader {
     ) throws(DumpError) {
         let entry = try database.store(
             value, at: key, deadline: traits.deadline ?? 0, from: reader)
-        if let idle = traits.idleSeconds {
-            entry?.access = keyspace.creationStamp &- UInt32(clamping: idle) & 0xFF_FFFF
+        if let entry {
+            keyspace.mark(
+                entry, idleSeconds: traits.idleSeconds.map { Int64(clamping: $0) },
+                count: traits.frequency)
         }
-        if let frequency = traits.frequency { entry?.access = UInt32(frequency) }
     }
 }
 

@@ -8,6 +8,8 @@ struct SnapshotFacts {
     /// Whether the file opens an append-only file.
     var isAppendOnlyBase = false
     var dialect = DumpDialect.redis
+    /// What eviction measures keys by, which is then written with each.
+    var accessMeasure: EvictionMeasure?
     /// A pause after every key (`rdb-key-save-delay`), so that tests catch a save under way.
     var keyDelayMicroseconds = 0
 }
@@ -101,9 +103,23 @@ struct SnapshotWriter {
             writer.byte(DumpFormat.deadlineMilliseconds)
             writer.littleEndian(deadline)
         }
+        writeAccess(of: entry, to: &writer)
         let type = DumpWriter.type(of: entry, in: database, facts.dialect)
         writer.byte(type)
         writer.string(entry.key)
         writer.value(of: entry, in: database, as: type)
+    }
+
+    /// What eviction wants to know of the key, so that it does not begin anew after a restart.
+    private func writeAccess(of entry: Entry, to writer: inout DumpWriter) {
+        switch facts.accessMeasure {
+        case .moments:
+            writer.byte(DumpFormat.idle)
+            writer.length(Int(keyspace.presentStamp.idleSeconds(since: entry.access)))
+        case .counts:
+            writer.byte(DumpFormat.frequency)
+            writer.byte(UInt8(truncatingIfNeeded: keyspace.presentStamp.count(in: entry.access)))
+        case .deadlines, nil: break
+        }
     }
 }

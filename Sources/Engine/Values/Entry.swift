@@ -129,7 +129,7 @@ struct Entry {
         }
     }
 
-    /// The last access: seconds, or the frequency counter of LFU; 24 bits.
+    /// What the last access left, 24 bits; `AccessStamp` says what they mean.
     @inline(__always)
     var access: UInt32 {
         get { block.loadUnaligned(fromByteOffset: 1, as: UInt32.self) >> 8 }
@@ -141,12 +141,18 @@ struct Entry {
 
     /// Marks the access, writing only what changes: a clean cache line stays clean.
     @inline(__always)
-    func touch(_ stamp: UInt32) {
-        if access != stamp && stamp != Self.untouched { access = stamp }
+    func touch(_ stamp: AccessStamp) {
+        guard stamp.isMoment else { return countAccess(stamp) }
+        let moment = UInt32(truncatingIfNeeded: stamp.bits)
+        if access != moment { access = moment }
     }
 
-    /// A stamp that no entry bears: `touch` with it leaves the entry as it is.
-    static let untouched = UInt32.max
+    @inline(never)
+    private func countAccess(_ stamp: AccessStamp) {
+        guard stamp != .untouched else { return }
+        let mark = stamp.counted(access, chance: AccessStamp.chance())
+        if access != mark { access = mark }
+    }
 
     // MARK: - Key
 

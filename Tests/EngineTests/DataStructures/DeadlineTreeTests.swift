@@ -18,6 +18,20 @@ import Testing
         #expect(tree.memoryBytes == before && tree.groupCount == 1)
     }
 
+    @Test func aRandomGroupHasADeadline() {
+        var random = SeededRandom.make()
+        let tree = DeadlineTree.create(groupCount: 5000)
+        defer { tree.destroy() }
+        #expect(tree.randomGroup { random.next() } == nil)
+        let groups = Set((0..<40).map { $0 * 97 })
+        for group in groups { tree.lower(group, Int64(group) + 1) }
+        var drawn: Set<Int> = []
+        for _ in 0..<4000 {
+            if let group = tree.randomGroup({ random.next() }) { drawn.insert(group) }
+        }
+        #expect(drawn == groups)
+    }
+
     @Test func memoryIsAboutNineBytesAGroup() {
         let tree = DeadlineTree.create(groupCount: 100_000)
         defer { tree.destroy() }

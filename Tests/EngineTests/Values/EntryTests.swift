@@ -55,9 +55,9 @@ import Testing
     @Test func `the access mark is 24 bits and touches nothing else`() {
         let block = Block(key: "key", encoding: .integer, valueBytes: 8)
         block.entry.integer = .min
-        block.entry.touch(0xFF_FFFE)
+        block.entry.touch(AccessStamp(.moments, seconds: 0xFF_FFFE))
         #expect(block.entry.access == 0xFF_FFFE)
-        block.entry.touch(Entry.untouched)
+        block.entry.touch(.untouched)
         #expect(block.entry.access == 0xFF_FFFE)
         #expect(block.entry.integer == .min)
         #expect(block.entry.key == "key")
