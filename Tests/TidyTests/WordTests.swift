@@ -32,6 +32,8 @@ struct WordTests {
         "Sources/Engine/DataStructures/ListpackChain+Compression.swift": "nodes packed and opened",
         "Sources/Engine/DataStructures/ListpackChain.swift": "nodes with room at both ends",
         "Sources/Engine/DataStructures/PackedRecords.swift": "strings one behind the other",
+        "Sources/Engine/DataStructures/PackedScores.swift":
+            "members and scores one behind the other",
         "Sources/Engine/DataStructures/RankedSet.swift": "state at a fixed address",
         "Sources/Engine/DataStructures/ScoredMember.swift": "a member and its score in one block",
         "Sources/Engine/DataStructures/NamedRecords.swift": "records with their names",

@@ -32,13 +32,14 @@ enum DumpCommands {
         guard let entry = call.database.read(call.key(1)),
             !DumpWriter.isEmpty(entry, in: call.database)
         else { return call.reply.null() }
-        let type = DumpWriter.type(of: entry, in: call.database, .redis)
+        let dialect = call.server.dumpDialect
+        let type = DumpWriter.type(of: entry, in: call.database, dialect)
         var writer = DumpWriter(compresses: call.server.settings.snapshotCompression)
         writer.byte(type)
         writer.value(of: entry, in: call.database, as: type)
-        let isNew = type > DumpFormat.stream2
+        let hasFieldDeadlines = type > DumpFormat.stream2
         writer.littleEndian(
-            UInt16(isNew ? DumpFormat.versionWithFieldDeadlines : DumpFormat.version))
+            UInt16(hasFieldDeadlines ? dialect.versionWithFieldDeadlines : DumpFormat.version))
         writer.writeChecksum()
         call.reply.bulk(writer.view)
     }

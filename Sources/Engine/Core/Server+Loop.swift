@@ -22,6 +22,18 @@ extension Server {
         beforeSleep()
     }
 
+    /// Serves who is ready and waits for nobody: for a long load to call now and then.
+    ///
+    /// What happens once in a while, and removing what is due, waits.
+    func serveMeanwhile() {
+        guard let network, let ready = try? network.poller.wait(milliseconds: 0) else { return }
+        refreshTime()
+        for index in 0..<ready { dispatch(network.poller.event(at: index)) }
+        serveSlots()
+        serveResumed()
+        beforeSleep()
+    }
+
     private func dispatch(_ event: PollEvent) {
         switch Network.Kind(rawValue: event.token.kind) {
         case .connection: serve(event)
@@ -130,11 +142,11 @@ extension Server {
 
     // MARK: - Work in slices
 
-    /// A slice of freeing on the loop: with the requests that came meanwhile, and a step that takes
-    /// longer than the others, a turn stays below a millisecond (`Scripts/bench-deletion`).
-    private static let freeingNanoseconds: UInt64 = 300_000
-    /// Between two looks at the clock; a block of a list is 8 KiB, and takes a microsecond or two.
-    private static let freedAtOnce = 128
+    /// A slice of freeing on the loop: who asks waits for one of them at most, and a turn without
+    /// requests costs a hundredth of it (`Scripts/bench-deletion`).
+    private static let freeingNanoseconds: UInt64 = 100_000
+    /// Between two looks at the clock: some ten microseconds, more where every block is a miss.
+    private static let freedAtOnce = 64
 
     private func freeBuried() {
         let end = Clock.monotonicNanoseconds() + Self.freeingNanoseconds

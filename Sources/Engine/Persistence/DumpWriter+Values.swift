@@ -8,6 +8,14 @@ enum DumpDialect: Sendable {
     case redis
     /// As Valkey 9 does.
     case valkey
+
+    /// The version of the format that has deadlines of fields.
+    var versionWithFieldDeadlines: Int {
+        switch self {
+        case .redis: DumpFormat.versionWithFieldDeadlines
+        case .valkey: DumpFormat.valkeyVersion
+        }
+    }
 }
 
 /// Values in the RDB format: one type byte, one layout a type.
