@@ -150,14 +150,20 @@ enum DumpCommands {
         let wasThere = options.replaces && call.database.remove(key)
         if deadline != 0 && deadline < call.now {
             value.discard(in: call.keyspace)
-            if wasThere { call.changed(key, .delete) }
+            if wasThere {
+                call.changed(key, .delete)
+                if call.isPropagated { call.propagate("DEL", key) }
+            }
             return call.reply.ok()
         }
         let entry: Entry?
         do throws(DumpError) {
             entry = try call.database.store(value, at: key, deadline: deadline, from: reader)
         } catch {
-            if wasThere { call.changed(key, .delete) }
+            if wasThere {
+                call.changed(key, .delete)
+                if call.isPropagated { call.propagate("DEL", key) }
+            }
             throw .outOfMemory
         }
         if let idle = options.idleSeconds {
@@ -166,7 +172,22 @@ enum DumpCommands {
             entry?.access = UInt32(frequency)
         }
         call.changed(key, .restore)
+        if call.isPropagated && deadline != 0 && !options.isAbsolute {
+            propagateRestore(call, deadline)
+        }
         call.reply.ok()
+    }
+
+    private static func propagateRestore(_ call: borrowing Call, _ deadline: Int64) {
+        let request = call.beginPropagated("RESTORE", call.arguments.count + 1)
+        for index in 1..<call.arguments.count {
+            if index == 2 {
+                request.add(deadline)
+            } else {
+                request.add(call.arguments[index])
+            }
+        }
+        request.add("ABSTTL")
     }
 }
 

@@ -23,6 +23,7 @@ extension Server {
     func run(_ call: inout Call, _ number: Int32) {
         let errorsBefore = call.reply.errorCount
         let lengthBefore = call.reply.count
+        let changesBefore = keyspace.counters.changes
         call.connection.lastCommand = number
         let start = TickScale.ticks()
         do throws(CommandError) {
@@ -37,7 +38,7 @@ extension Server {
         if elapsed >= attention.ticks || call.reply.count >= attention.replyBytes {
             look(at: &call, number, ticks: elapsed, replyBytes: call.reply.count &- lengthBefore)
         }
-        if !keyspace.interest.isEmpty && keyspace.hasEvents { followEvents(of: &call) }
+        if !keyspace.interest.isEmpty { followEffects(of: &call, changesBefore: changesBefore) }
     }
 
     /// An error stands alone: a reply begun before memory ran out is taken back.
@@ -56,7 +57,11 @@ extension Server {
 
     /// Hands the effects of a command to whoever follows the keyspace.
     @inline(never)
-    func followEvents(of call: inout Call) {
+    private func followEffects(of call: inout Call, changesBefore: Int) {
+        if keyspace.interest.contains(.propagation) {
+            propagate(call, changesBefore: changesBefore)
+        }
+        guard keyspace.hasEvents else { return }
         followEvents(speaker: call.connection.id)
         answerOwnMessages(&call)
     }
@@ -66,7 +71,6 @@ extension Server {
     /// - Parameter speaker: the client whose command they are of and whose replies are in its hands;
     ///   0 if none.
     func followEvents(speaker: UInt64 = 0) {
-        // Propagation joins here, with its bit of interest.
         subscriptions.speaker = speaker
         defer { subscriptions.speaker = 0 }
         repeat {

@@ -200,6 +200,8 @@ extension Server {
         }
         keyspace.refreshEarliestDeadline()
         if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
+        // Keys that expire by themselves have nothing to do with each other.
+        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit(asTransaction: false) }
         if keyspace.hasEvents { followEvents() }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)

@@ -10,6 +10,7 @@ extension Server {
         log.follow(settings)
         keyspace.limits.longestString = settings.maxBulkBytes
         keyspace.encodingLimits = encodingLimits
+        keyspace.feed.unlinksExpired = settings.lazyExpire
         statistics.tracksLatency = settings.latencyTracking
         access.opensChannels = settings.aclChannelDefault == .allChannels
         followLogSettings()
