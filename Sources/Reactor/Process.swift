@@ -159,9 +159,8 @@ extension Process {
         }
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n")
         where line.hasPrefix("Private_Dirty:") {
-            return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map {
-                $0 * 1024
-            }
+            let kibibytes = line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+            return kibibytes.map { $0 * 1024 }
         }
         return nil
     }

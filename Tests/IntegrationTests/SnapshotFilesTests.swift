@@ -74,6 +74,49 @@ import Testing
         #expect(try again.run("DEBUG", "DIGEST") == digest)
     }
 
+    /// A field of INFO.
+    private func field(_ name: String, _ client: Client) throws -> String {
+        guard case .text(let text) = try client.run("INFO", "everything") else { return "" }
+        let line = text.split(separator: "\r\n")
+            .first { $0.hasPrefix(name + ":") }
+        return String(line?.dropFirst(name.count + 1) ?? "")
+    }
+
+    @Test func `INFO tells how far the child is, and what it has copied`() throws {
+        let server = try ServerProcess("rdb-key-save-delay 20000")
+        let client = try server.connect()
+        for number in 0..<100 { try client.run("SET", "key:\(number)", "1") }
+        #expect(try field("rdb_changes_since_last_save", client) == "100")
+        try client.run("BGSAVE")
+        #expect(try field("rdb_bgsave_in_progress", client) == "1")
+        #expect(try field("current_save_keys_total", client) == "100")
+        #expect(try field("latest_fork_usec", client) != "0")
+        try wait("the child reports") {
+            (try? field("current_save_keys_processed", client)) != "0"
+        }
+        #expect(try field("current_cow_size", client) != "0")
+        try client.run("SET", "after", "1")
+        try client.run("CONFIG", "SET", "rdb-key-save-delay", "0")
+        try wait("the child succeeds") {
+            server.log.contains("Background saving terminated with success")
+        }
+        #expect(try field("rdb_bgsave_in_progress", client) == "0")
+        #expect(try field("rdb_changes_since_last_save", client) == "1")
+        #expect(try field("rdb_last_cow_size", client) != "0")
+        #expect(try field("current_save_keys_total", client) == "0")
+    }
+
+    @Test func `SIGTERM is taken back by SHUTDOWN ABORT while it waits`() throws {
+        let server = try ServerProcess("enable-debug-command yes")
+        let client = try server.connect()
+        try client.run("DEBUG", "PAUSE-CRON", "1")
+        server.kill(SIGTERM)
+        try wait("the signal is taken note of") { server.log.contains("Received SIGTERM") }
+        #expect(try client.run("SHUTDOWN", "ABORT") == "OK")
+        try client.run("DEBUG", "PAUSE-CRON", "0")
+        #expect(try client.run("PING") == "PONG")
+    }
+
     @Test func `a killed child leaves the old snapshot`() throws {
         let server = try ServerProcess("rdb-key-save-delay 100000")
         let client = try server.connect()

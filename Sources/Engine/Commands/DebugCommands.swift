@@ -431,7 +431,8 @@ extension DebugCommands {
     }
 
     private static func tableResizing(_ call: inout Call) throws(CommandError) {
-        call.server.setTableResizing(switchValue(&call))
+        call.server.debug.resizesTables = switchValue(&call)
+        call.server.shareMemory()
         call.reply.ok()
     }
 

@@ -139,6 +139,7 @@ enum DumpCommands {
             return value
         } catch {
             if case .outOfMemory = error { throw .outOfMemory }
+            call.server.log.warning("RESTORE at byte \(reader.position): \(error.text)")
             throw .text("ERR Bad data format")
         }
     }

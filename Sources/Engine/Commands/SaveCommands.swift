@@ -21,9 +21,7 @@ enum SaveCommands {
     // MARK: - SAVE
 
     static func save(_ call: inout Call) throws(CommandError) {
-        if call.server.snapshots.child != nil {
-            throw .text("ERR Background save already in progress")
-        }
+        try refuseWhileSaving(call)
         guard call.server.saveSnapshot() else { throw .text("ERR") }
         call.reply.ok()
     }
@@ -31,21 +29,38 @@ enum SaveCommands {
     // MARK: - BGSAVE [SCHEDULE]
 
     static func saveInBackground(_ call: inout Call) throws(CommandError) {
-        if call.arguments.count > 1 {
+        let schedules = call.arguments.count > 1
+        if schedules {
             guard call.arguments.count == 2, call.arguments[1].equalsIgnoringCase("SCHEDULE")
             else { throw .syntax }
         }
-        if call.server.snapshots.child != nil {
-            throw .text("ERR Background save already in progress")
+        try refuseWhileSaving(call)
+        let server = call.server
+        // What a transaction changes is saved whole or not at all.
+        if server.hasChild || server.holdsWaitersBack {
+            guard schedules || server.holdsWaitersBack else {
+                throw .text(
+                    """
+                    ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE \
+                    SCHEDULE in order to schedule a BGSAVE whenever possible.
+                    """)
+            }
+            server.snapshots.isScheduled = true
+            return call.reply.simple("Background saving scheduled")
         }
         guard call.server.saveInBackground() else { throw .text("ERR") }
         call.reply.simple("Background saving started")
     }
 
+    private static func refuseWhileSaving(_ call: borrowing Call) throws(CommandError) {
+        if call.server.child(at: .snapshot) != nil {
+            throw .text("ERR Background save already in progress")
+        }
+    }
+
     // MARK: - LASTSAVE
 
     static func lastSave(_ call: inout Call) throws(CommandError) {
-        let last = call.server.lifecycle.lastSave
-        call.reply.integer(last != 0 ? last : call.server.lifecycle.startedAt / 1000)
+        call.reply.integer(call.server.lifecycle.lastSave)
     }
 }

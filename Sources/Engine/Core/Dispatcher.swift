@@ -255,7 +255,8 @@ extension Server {
         if gate.contains(.memoryLimit) && takesMemory && isOverMemoryLimit {
             return "OOM command not allowed when used memory > 'maxmemory'."
         }
-        if gate.contains(.saveFailed)
+        if gate.contains(.saveFailed) && settings.stopsWritesOnSaveError
+            && !settings.savePoints.isEmpty
             && (flags.contains(.write) || commands[number].fullName == "ping")
         {
             return """

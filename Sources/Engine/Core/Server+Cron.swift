@@ -83,6 +83,8 @@ extension Server {
         if memory > statistics.peakMemory { statistics.peakMemory = memory }
         sampleRates()
         walkConnections()
+        obeyStopRequest()
+        readChildReports()
         saveIfDue()
         limitTracking()
         clientMemory.mayEvict = true

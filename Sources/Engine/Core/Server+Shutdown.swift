@@ -55,13 +55,39 @@ extension Server {
 
     /// The first request is obeyed in order; the second ends the server at once.
     private func requestStop(_ name: String, _ options: ShutdownOptions) {
-        if lifecycle.stopRequested {
-            log.warning("You insist... exiting now.")
-            lifecycle.exitStatus = 1
-            lifecycle.shouldStop = true
-            return
-        }
+        if lifecycle.stopRequest != nil { endAtOnce() }
         log.warning("Received \(name) scheduling shutdown...")
-        lifecycle.stopRequested = shutDown(options)
+        lifecycle.stopRequest = options
+        if !debug.cronPaused { obeyStopRequest() }
+    }
+
+    /// Ends as a signal has asked, if one has; what hinders it is tried again when the next comes.
+    func obeyStopRequest() {
+        guard let options = lifecycle.stopRequest, !lifecycle.shouldStop else { return }
+        if !shutDown(options) { lifecycle.stopRequest = nil }
+    }
+
+    /// Takes back what a signal has asked for, as long as it has not begun.
+    ///
+    /// - Returns: false if there is nothing to take back.
+    func abortShutdown() -> Bool {
+        guard lifecycle.stopRequest != nil, !lifecycle.shouldStop else { return false }
+        lifecycle.stopRequest = nil
+        log.notice("Shutdown manually aborted.")
+        return true
+    }
+
+    /// Ends at once if that was asked for again while the last snapshot is being written.
+    func heedInsistence() {
+        guard lifecycle.stopRequest != nil else { return }
+        while let event = network?.signals?.next() {
+            if event.number == SIGINT || event.number == SIGTERM { endAtOnce() }
+        }
+    }
+
+    private func endAtOnce() -> Never {
+        log.warning("You insist... exiting now.")
+        File.removeIfPresent(Self.temporarySnapshot(of: Process.processIdentifier))
+        exit(1)
     }
 }

@@ -1,17 +1,8 @@
 import Glibc
 import Reactor
 
-/// What is known of snapshots: the child that writes one, and how the last ones went.
+/// What is known of snapshots: how the last ones went.
 struct SnapshotState {
-    /// The process that writes a snapshot of its copy of memory.
-    struct Child {
-        let process: Int32
-        let startedMilliseconds: Int64
-        /// Changes counted when it began: they are safe once it has succeeded.
-        let changes: Int
-    }
-
-    var child: Child?
     /// BGSAVE SCHEDULE waits for another child to end.
     var isScheduled = false
     var lastSucceeded = true
@@ -22,8 +13,6 @@ struct SnapshotState {
     var saves = 0
     /// Bytes that parent and child no longer shared when the last child ended.
     var lastCopiedBytes = 0
-    var forks = 0
-    var lastForkMicroseconds = 0
     /// Of the last load.
     var loadedKeys = 0
     var expiredKeys = 0
@@ -48,12 +37,11 @@ extension Server {
     /// - Returns: false if that failed, for the reason in the log.
     func saveSnapshot() -> Bool {
         do throws(SystemError) {
-            try writeSnapshot(to: settings.snapshotFileName)
+            try writeSnapshot { _ in heedInsistence() }
         } catch {
             log.warning("Error saving the DB on disk: \(error.message)")
             return false
         }
-        log.notice("DB saved on disk")
         keyspace.counters.changes = 0
         noteSaved()
         return true
@@ -66,25 +54,32 @@ extension Server {
         gate.remove(.saveFailed)
     }
 
-    private func writeSnapshot(to path: String) throws(SystemError) {
+    /// Writes the file that the settings name, and says so in the log.
+    ///
+    /// - Throws: what hindered it; the old file stands then.
+    private func writeSnapshot(_ onProgress: (Int) -> Void) throws(SystemError) {
         let temporary = Self.temporarySnapshot(of: Process.processIdentifier)
         do throws(SystemError) {
             let file = try File(temporary, .create)
-            try fillSnapshot(file.descriptor)
+            try fillSnapshot(file.descriptor, onProgress)
             try file.sync()
-            try File.rename(temporary, to: path)
+            try File.rename(temporary, to: settings.snapshotFileName)
         } catch {
             File.removeIfPresent(temporary)
             throw error
         }
+        log.notice("DB saved on disk")
     }
 
-    private func fillSnapshot(_ descriptor: Int32) throws(SystemError) {
+    private func fillSnapshot(
+        _ descriptor: Int32, _ onProgress: (Int) -> Void
+    ) throws(SystemError) {
         var writer = DumpWriter(
             toFile: descriptor, compresses: settings.snapshotCompression,
             checks: settings.snapshotChecksum,
             syncsIncrementally: settings.snapshotIncrementalSync)
-        SnapshotWriter(keyspace: keyspace, facts: snapshotFacts).write(to: &writer)
+        SnapshotWriter(keyspace: keyspace, facts: snapshotFacts)
+            .write(to: &writer, onProgress: onProgress)
         if let failure = writer.failure { throw failure }
     }
 
@@ -103,66 +98,40 @@ extension Server {
     ///
     /// - Returns: false if there is no child, for the reason in the log.
     func saveInBackground() -> Bool {
-        guard snapshots.child == nil else { return false }
+        guard !hasChild else { return false }
         snapshots.isScheduled = false
         snapshots.lastTryMilliseconds = clock.monotonicMilliseconds
-        let start = Clock.monotonicNanoseconds()
         do throws(SystemError) {
-            switch try Child.fork() {
-            case .child: saveAsChild()
-            case .parent(let process): becomeParent(of: process, since: start)
+            try forkChild(.snapshot, title: "apus-rdb-bgsave") {
+                (reporter: inout ChildReporter) throws(SystemError) in
+                try saveAsChild(&reporter)
             }
-            return true
         } catch {
-            snapshots.lastSucceeded = false
+            noteSaveFailed()
             log.warning("Can't save in background: fork: \(error.message)")
             return false
         }
-    }
-
-    private func becomeParent(of process: Int32, since start: UInt64) {
-        snapshots.forks += 1
-        snapshots.lastForkMicroseconds = Int((Clock.monotonicNanoseconds() - start) / 1000)
-        snapshots.child = SnapshotState.Child(
-            process: process, startedMilliseconds: clock.monotonicMilliseconds,
-            changes: keyspace.counters.changes)
-        allowTableResizing(false)
-        log.notice("Background saving started by pid \(process)")
-    }
-
-    /// The life of the child: it ends here, with status 0 for success.
-    private func saveAsChild() -> Never {
-        log.role = .child
-        do throws(SystemError) {
-            try writeSnapshot(to: settings.snapshotFileName)
-        } catch {
-            log.warning("Write error saving DB on disk: \(error.message)")
-            Child.exit(1)
+        if let child = children.running {
+            log.notice("Background saving started by pid \(child.process)")
         }
-        log.notice("DB saved on disk")
-        let copied = Process.privateDirtyBytes() ?? 0
-        log.notice("Fork CoW for RDB: current \(copied >> 20) MB, peak \(copied >> 20) MB")
-        Child.exit(0)
+        return true
     }
 
-    /// Growing tables while a child shares their pages would have them copied.
-    private func allowTableResizing(_ isAllowed: Bool) {
-        for index in 0..<keyspace.databaseCount {
-            keyspace[index].table.isResizingAllowed = isAllowed
+    private func saveAsChild(_ reporter: inout ChildReporter) throws(SystemError) {
+        var keys = 0
+        try writeSnapshot { written in
+            keys = written
+            reporter.tellNowAndThen(keys: written)
         }
+        let copied = reporter.tell(keys: keys).copiedBytes
+        log.notice(
+            "Fork CoW for RDB: current \(copied >> 20) MB, "
+                + "peak \(reporter.mostCopiedBytes >> 20) MB")
     }
 
-    /// Takes note of children that have ended.
-    func reapChildren() {
-        while let reaped = Child.reap() {
-            guard let child = snapshots.child, child.process == reaped.pid else { continue }
-            snapshotEnded(child, reaped.ending)
-        }
-    }
-
-    private func snapshotEnded(_ child: SnapshotState.Child, _ ending: Child.Ending) {
-        snapshots.child = nil
-        allowTableResizing(true)
+    /// The child that wrote one is gone.
+    func snapshotEnded(_ child: ForkedChild, _ ending: Child.Ending) {
+        snapshots.lastCopiedBytes = child.report.copiedBytes
         let milliseconds = clock.monotonicMilliseconds - child.startedMilliseconds
         snapshots.lastSeconds = milliseconds / 1000
         switch ending {
@@ -183,33 +152,25 @@ extension Server {
 
     private func noteSaveFailed() {
         snapshots.lastSucceeded = false
-        if settings.stopsWritesOnSaveError && !settings.savePoints.isEmpty {
-            gate.insert(.saveFailed)
-        }
+        gate.insert(.saveFailed)
     }
 
     /// Ends the child that is writing, if there is one; its file goes with it.
     func stopSnapshotChild() {
-        guard let child = snapshots.child else { return }
-        log.warning("There is a child saving an .rdb. Killing it!")
-        Child.signal(child.process, SIGKILL)
-        _ = Child.wait(for: child.process)
+        guard let child = killChild(at: .snapshot) else { return }
+        log.warning("There was a child saving an .rdb; it was killed.")
         File.removeIfPresent(Self.temporarySnapshot(of: child.process))
-        snapshots.child = nil
-        allowTableResizing(true)
     }
 
     // MARK: - When it is time
 
     /// Starts what is due: a scheduled save, or that of a save point.
     func saveIfDue() {
-        guard keepsSnapshots, snapshots.child == nil else { return }
+        guard keepsSnapshots, !hasChild else { return }
         if snapshots.isScheduled {
             if saveInBackground() { return }
         }
-        let since =
-            clock.wallMilliseconds / 1000
-            - (lifecycle.lastSave != 0 ? lifecycle.lastSave : lifecycle.startedAt / 1000)
+        let since = clock.wallMilliseconds / 1000 - lifecycle.lastSave
         let sinceTry = clock.monotonicMilliseconds - snapshots.lastTryMilliseconds
         for point in settings.savePoints
         where keyspace.counters.changes >= point.changes && since > Int64(point.seconds) {
@@ -256,7 +217,12 @@ extension Server {
         defer { gate.remove(.loading) }
         var reader = DumpReader(file: file.descriptor, size: size, checks: options.checks)
         var snapshot = SnapshotReader(into: keyspace, options)
-        try snapshot.load(from: &reader)
+        do throws(DumpError) {
+            try snapshot.load(from: &reader)
+        } catch {
+            log.warning("Internal error in RDB reading offset \(reader.position) -> \(error.text)")
+            throw error
+        }
         tell(snapshot.report, since: start)
         keyspace.counters.changes = 0
     }
@@ -282,6 +248,7 @@ extension Server {
             let megabytes = NumberText.fixed(bytes / 1_048_576, decimals: 2)
             log.notice("RDB memory usage when created \(megabytes) Mb")
         }
+        for key in report.emptyKeyNames { log.notice("rdbLoadObject skipping empty key: \(key)") }
         let empty = report.emptyKeys == 0 ? "" : ", empty keys skipped: \(report.emptyKeys)"
         log.notice(
             "Done loading RDB, keys loaded: \(report.loadedKeys), "

@@ -113,7 +113,7 @@ struct ValueReader {
             switch type {
             case DumpFormat.listZiplist:
                 reader.beginRecord()
-                try append(ziplist: try reader.piece(), to: list, &reader)
+                try append(ziplist: try reader.piece(), of: .list, to: list, &reader)
             default:
                 for _ in 0..<(try reader.count()) {
                     reader.beginRecord()
@@ -129,7 +129,8 @@ struct ValueReader {
     ) throws(DumpError) {
         switch type {
         case DumpFormat.list: list.push(reader.view(try reader.piece()), at: .back)
-        case DumpFormat.listOfZiplists: try append(ziplist: try reader.piece(), to: list, &reader)
+        case DumpFormat.listOfZiplists:
+            try append(ziplist: try reader.piece(), of: .node, to: list, &reader)
         default:
             let container = try reader.length()
             let piece = try reader.piece()
@@ -148,9 +149,10 @@ struct ValueReader {
     }
 
     private func append(
-        ziplist piece: DumpReader.Piece, to list: ListValue, _ reader: inout DumpReader
+        ziplist piece: DumpReader.Piece, of owner: ZiplistCursor.Owner, to list: ListValue,
+        _ reader: inout DumpReader
     ) throws(DumpError) {
-        var cursor = try ZiplistCursor(reader.view(piece))
+        var cursor = try ZiplistCursor(reader.view(piece), of: owner)
         while let value = try cursor.next() { value.withText { list.push($0, at: .back) } }
     }
 
@@ -213,7 +215,8 @@ struct ValueReader {
                 try readListpack(of: &set, from: &reader)
             case DumpFormat.sortedSetZiplist:
                 reader.beginRecord()
-                var cursor = try ZiplistCursor(reader.view(try reader.piece()))
+                let piece = try reader.piece()
+                var cursor = try ZiplistCursor(reader.view(piece), of: .sortedSet)
                 while let member = try cursor.next() {
                     guard let score = try cursor.next() else {
                         throw .corrupt("Zset ziplist integrity check failed.")
@@ -309,7 +312,8 @@ struct ValueReader {
                     try readTimedFields(of: hash, nil, from: &reader)
                 }
             case DumpFormat.hashZiplist:
-                var cursor = try ZiplistCursor(reader.view(try reader.piece()))
+                let piece = try reader.piece()
+                var cursor = try ZiplistCursor(reader.view(piece), of: .hash)
                 while let name = try cursor.next() {
                     guard let value = try cursor.next() else {
                         throw .corrupt("Hash ziplist integrity check failed.")

@@ -7,47 +7,62 @@
 /// not agree ends in an error.
 struct ZiplistCursor {
     private let bytes: ByteView
+    /// What the list is part of, for the complaint.
+    private let owner: Owner
     private var offset: Int
-    private var previousLength = 0
+    /// Where the entry before begins.
+    private var previous: Int?
     private var left: Int?
+
+    enum Owner: String {
+        case list = "List"
+        case node = "Quicklist"
+        case sortedSet = "Zset"
+        case hash = "Hash"
+    }
 
     private static let headerBytes = 10
     private static let endMark: UInt8 = 0xFF
     private static let unknownCount: UInt16 = 0xFFFF
 
-    init(_ bytes: ByteView) throws(DumpError) {
+    init(_ bytes: ByteView, of owner: Owner) throws(DumpError) {
+        self.bytes = bytes
+        self.owner = owner
+        offset = Self.headerBytes
         guard bytes.count > Self.headerBytes, bytes.number(at: 0, as: UInt32.self) == bytes.count,
             bytes[bytes.count - 1] == Self.endMark
-        else { throw Self.broken }
-        self.bytes = bytes
-        offset = Self.headerBytes
+        else { throw broken }
         let count = bytes.number(at: 8, as: UInt16.self)
         left = count == Self.unknownCount ? nil : Int(count)
     }
 
-    private static var broken: DumpError { .corrupt("Ziplist integrity check failed.") }
+    private var broken: DumpError {
+        .corrupt("\(owner.rawValue) ziplist integrity check failed.")
+    }
 
     /// The next element; nil at the end.
     mutating func next() throws(DumpError) -> Listpack.Value? {
         if bytes[offset] == Self.endMark {
-            guard offset == bytes.count - 1, left == nil || left == 0 else { throw Self.broken }
+            let last = bytes.number(at: 4, as: UInt32.self)
+            guard offset == bytes.count - 1, left == nil || left == 0,
+                last == previous ?? Self.headerBytes
+            else { throw broken }
             return nil
         }
         let start = offset
         if let left {
-            guard left > 0 else { throw Self.broken }
+            guard left > 0 else { throw broken }
             self.left = left - 1
         }
-        guard try previous() == previousLength else { throw Self.broken }
+        guard try lengthBefore() == start - (previous ?? start) else { throw broken }
         let value = try element()
-        previousLength = offset - start
-        guard offset < bytes.count else { throw Self.broken }
+        previous = start
         return value
     }
 
     /// Takes `count` bytes, before the end mark.
     private mutating func take(_ count: Int) throws(DumpError) -> Int {
-        guard count >= 0, count <= bytes.count - 1 - offset else { throw Self.broken }
+        guard count >= 0, count <= bytes.count - 1 - offset else { throw broken }
         defer { offset += count }
         return offset
     }
@@ -58,7 +73,7 @@ struct ZiplistCursor {
         bytes.number(at: try take(MemoryLayout<Number>.size), as: type)
     }
 
-    private mutating func previous() throws(DumpError) -> Int {
+    private mutating func lengthBefore() throws(DumpError) -> Int {
         let short = try number(UInt8.self)
         return short < 254 ? Int(short) : Int(try number(UInt32.self))
     }
@@ -78,7 +93,7 @@ struct ZiplistCursor {
             return .integer(Int64(Int32(bitPattern: low | high << 16)))
         case 0xFE: return .integer(Int64(try number(Int8.self)))
         case 0xF1...0xFD: return .integer(Int64(first & 15) - 1)
-        default: throw Self.broken
+        default: throw broken
         }
     }
 
@@ -99,7 +114,8 @@ struct ZipmapCursor {
     private static let endMark: UInt8 = 0xFF
 
     init(_ bytes: ByteView) throws(DumpError) {
-        guard bytes.count >= 2 else { throw Self.broken }
+        // An empty one was never written.
+        guard bytes.count > 2 else { throw Self.broken }
         self.bytes = bytes
     }
 

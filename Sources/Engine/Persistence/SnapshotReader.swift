@@ -5,8 +5,15 @@ struct SnapshotReport {
     var expiredKeys = 0
     /// Collections without elements.
     var emptyKeys = 0
+    /// The names of the first of them.
+    var emptyKeyNames: [String] = []
     /// What the file says of its origin, in its order.
     var facts: [(name: String, value: String)] = []
+
+    mutating func noteEmpty(_ key: ByteView) {
+        emptyKeys += 1
+        if emptyKeys <= 10 { emptyKeyNames.append(key.string) }
+    }
 
     func fact(_ name: String) -> String? { facts.first { $0.name == name }?.value }
 }
@@ -114,7 +121,7 @@ struct SnapshotReader {
         // Zero: whoever wrote it wanted no checksum.
         if options.checks && stored != 0 && stored != computed {
             throw .corrupt(
-                "Wrong RDB checksum expected: (\(hex(computed))) but got (\(hex(stored)))")
+                "RDB CRC error: expected \(hex(computed)), but got \(hex(stored))")
         }
     }
 
@@ -174,7 +181,7 @@ struct SnapshotReader {
         reader.beginRecord()
         let value = try values.read(type, from: &reader)
         if case .nothing = value {
-            report.emptyKeys += 1
+            report.noteEmpty(keyBytes.view)
             return
         }
         if let deadline = traits.deadline, options.dropsExpired, deadline < keyspace.now {

@@ -21,18 +21,25 @@ struct SnapshotWriter {
     let keyspace: Keyspace
     let facts: SnapshotFacts
 
+    /// Keys between two words about progress; after each where there is a pause as well.
+    private static let progressKeys = 1024
+
     /// Writes everything; whether it worked, `writer.failure` tells.
-    func write(to writer: inout DumpWriter) {
+    ///
+    /// - Parameter onProgress: is told now and then how many keys were written so far.
+    func write(to writer: inout DumpWriter, onProgress: (Int) -> Void = { _ in }) {
         let version = writeMagic(to: &writer)
         writeFacts(to: &writer)
+        var keys = 0
         for index in 0..<keyspace.databaseCount where keyspace[index].count > 0 {
-            write(keyspace[index], to: &writer)
+            write(keyspace[index], to: &writer, counting: &keys, onProgress)
             if writer.failure != nil { return }
         }
         writer.byte(DumpFormat.end)
         // Checksums came with version 5.
         if version >= 5 { writer.writeChecksum() }
         writer.flush()
+        onProgress(keys)
     }
 
     private func writeMagic(to writer: inout DumpWriter) -> Int {
@@ -65,7 +72,10 @@ struct SnapshotWriter {
         fact("aof-base", facts.isAppendOnlyBase ? "1" : "0")
     }
 
-    private func write(_ database: Database, to writer: inout DumpWriter) {
+    private func write(
+        _ database: Database, to writer: inout DumpWriter, counting keys: inout Int,
+        _ onProgress: (Int) -> Void
+    ) {
         writer.byte(DumpFormat.selectDatabase)
         writer.length(database.index)
         writer.byte(DumpFormat.resize)
@@ -75,7 +85,13 @@ struct SnapshotWriter {
         while let entry = database.nextEntry(from: &cursor) {
             write(entry, of: database, to: &writer)
             if writer.failure != nil { return }
-            if facts.keyDelayMicroseconds > 0 { usleep(UInt32(facts.keyDelayMicroseconds)) }
+            keys &+= 1
+            if facts.keyDelayMicroseconds > 0 {
+                usleep(UInt32(facts.keyDelayMicroseconds))
+                onProgress(keys)
+            } else if keys % Self.progressKeys == 0 {
+                onProgress(keys)
+            }
         }
     }
 

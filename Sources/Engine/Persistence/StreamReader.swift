@@ -47,7 +47,7 @@ struct StreamReader {
                 name.number(at: 8, as: UInt64.self).byteSwapped)
             let bytes = reader.view(node)
             guard let end = StreamNodeCheck(bytes, master: master)?.lastID, !(master < last) else {
-                throw corrupt("a node is broken")
+                throw .corrupt("Stream listpack integrity check failed.")
             }
             guard stream.adopt(bytes, master: master) else { throw corrupt("a node comes twice") }
             last = end
@@ -127,7 +127,9 @@ struct StreamReader {
         let seen = try reader.littleEndian(Int64.self)
         let active = version == DumpFormat.stream3 ? try reader.littleEndian(Int64.self) : seen
         let name = reader.view(piece)
-        guard group.consumer(name) == nil else { throw corrupt("a consumer comes twice") }
+        guard group.consumer(name) == nil else {
+            throw .corrupt("Duplicate stream consumer detected")
+        }
         let consumer = group.addConsumer(name, now: seen)
         consumer.activeTime = active
         for _ in 0..<(try reader.count()) {

@@ -173,6 +173,7 @@ struct Startup {
         do throws(DumpError) {
             try server.loadSnapshot()
         } catch {
+            log.warning("Terminating server after rdb file reading failure.")
             throw .refused("Fatal error loading the DB: \(error.text). Exiting.")
         }
     }

@@ -16,6 +16,17 @@ import Testing
         #expect(TestServer().run("SHUTDOWN", "ABORT") == .error("ERR No shutdown in progress."))
     }
 
+    @Test func `what a signal has asked for is taken back while it waits`() {
+        let server = TestServer()
+        server.server.lifecycle.stopRequest = .noSave
+        #expect(server.run("SHUTDOWN", "ABORT") == "OK")
+        server.server.obeyStopRequest()
+        #expect(!server.server.lifecycle.shouldStop)
+        server.server.lifecycle.stopRequest = .noSave
+        server.server.obeyStopRequest()
+        #expect(server.server.lifecycle.shouldStop)
+    }
+
     @Test(arguments: [[], ["NOSAVE"], ["nosave", "now", "force"], ["SAVE", "FORCE"]])
     func `stops, and executes nothing more`(options: [String]) {
         let server = TestServer()
