@@ -32,14 +32,8 @@ enum DumpCommands {
         guard let entry = call.database.read(call.key(1)),
             !DumpWriter.isEmpty(entry, in: call.database)
         else { return call.reply.null() }
-        let type = DumpWriter.type(of: entry, in: call.database, .redis)
         var writer = DumpWriter(compresses: call.server.settings.snapshotCompression)
-        writer.byte(type)
-        writer.value(of: entry, in: call.database, as: type)
-        let isNew = type > DumpFormat.stream2
-        writer.littleEndian(
-            UInt16(isNew ? DumpFormat.versionWithFieldDeadlines : DumpFormat.version))
-        writer.writeChecksum()
+        writer.payload(of: entry, in: call.database)
         call.reply.bulk(writer.view)
     }
 

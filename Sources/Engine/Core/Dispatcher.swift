@@ -247,7 +247,7 @@ extension Server {
     /// Why the server cannot run such a command now.
     private func refusal(
         _ connection: Connection, _ number: Int32, _ flags: CommandFlags
-    ) -> StaticString? {
+    ) -> String? {
         // A queue takes memory too, whatever is in it.
         let isQueueing = connection.gate.contains(.queueing)
         let takesMemory =
@@ -266,6 +266,11 @@ extension Server {
                 (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
                 the RDB error.
                 """
+        }
+        if gate.contains(.appendFailed)
+            && (flags.contains(.write) || commands[number].fullName == "ping")
+        {
+            return appendRefusal
         }
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"

@@ -42,7 +42,11 @@ extension Server {
             let connection = connections.find(
                 place: event.token.index, generation: event.token.generation)
         else { return }
-        if event.readiness.contains(.writable) { send(connection) }
+        if event.readiness.contains(.writable) {
+            // Among the replies may be one to what this turn has done.
+            if !keyspace.feed.isEmpty { handEffectsOver() }
+            send(connection)
+        }
         if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
             if connection.gate.contains(.closing) {
                 if event.readiness.contains(.closed) {
@@ -68,6 +72,7 @@ extension Server {
 
     /// What is done before the loop may sleep, in this order: replies leave last.
     func beforeSleep() {
+        handEffectsOver()
         sendMessages()
         sendReplies()
         closeMarked()
@@ -121,10 +126,6 @@ extension Server {
         }
         let commands = statistics.commandsTotal &- commandsBefore
         if commands > statistics.mostCommandsInLoop { statistics.mostCommandsInLoop = commands }
-    }
-
-    private func backgroundReported() {
-        _ = background?.takeCompletions()
     }
 
     // MARK: - Work in slices

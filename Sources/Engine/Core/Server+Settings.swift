@@ -82,6 +82,7 @@ extension Server {
         case .crashHandlers: installCrashHandlers()
         case .password: requirePassword()
         case .tls: try refuseTLS()
+        case .appendOnly: try followAppendOnlySetting()
         case .maxMemory: warnOfSmallMemoryLimit()
         default: break  // Read anew each time, or of a feature that does not exist yet.
         }

@@ -10,6 +10,7 @@ struct LatencyMonitor {
         case commandUnblocking = "command-unblocking"
         case expireCycle = "expire-cycle"
         case fork
+        case syncAlways = "aof-fsync-always"
     }
 
     struct Sample: Equatable {
