@@ -78,6 +78,16 @@ public struct File: ~Copyable {
         try retrying("pread") { pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
     }
 
+    /// The first `count` bytes of an open file, fewer if it is shorter.
+    public static func beginning(of descriptor: Int32, _ count: Int) throws(SystemError) -> [UInt8]
+    {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = try bytes.withUnsafeMutableBufferPointer { room throws(SystemError) in
+            try File.read(from: descriptor, into: UnsafeMutableRawBufferPointer(room), at: 0)
+        }
+        return Array(bytes.prefix(read))
+    }
+
     // MARK: Writing
 
     /// Writes once, at the current position or the end; fewer bytes than offered where the disk is

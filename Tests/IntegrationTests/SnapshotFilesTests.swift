@@ -106,6 +106,59 @@ import Testing
         #expect(try field("current_save_keys_total", client) == "0")
     }
 
+    @Test func `who comes while a snapshot loads is told to wait`() throws {
+        let server = try ServerProcess(
+            "rdbcompression no\nkey-load-delay 500\nloading-process-events-interval-bytes 1024\n"
+                + "enable-debug-command yes")
+        var client = try server.connect()
+        try client.run("DEBUG", "POPULATE", "20000", "key", "100")
+        try client.run("SAVE")
+        server.kill(SIGKILL)
+        try server.waitForEnd()
+        try server.restart(waitingFor: "Server initialized")
+        client = try server.connect()
+        #expect(try field("loading", client) == "1")
+        #expect(
+            try client.run("GET", "key:1")
+                == .error("LOADING Redis is loading the dataset in memory"))
+        #expect(
+            try client.run("CONFIG", "SET", "appendonly", "yes")
+                == .error("LOADING Redis is loading the dataset in memory"))
+        #expect(try field("loading_total_bytes", client) != "0")
+        #expect(try field("loading_loaded_bytes", client) != "")
+        #expect(try client.run("CONFIG", "SET", "key-load-delay", "0") == "OK")
+        server.kill(SIGTERM)
+        try server.waitForEnd()
+        #expect(!server.log.contains("Ready to accept connections"))
+        #expect(FileManager.default.fileExists(atPath: server.file("dump.rdb").path))
+    }
+
+    @Test func `a save that fails at the end leaves nothing behind`() throws {
+        let server = try ServerProcess("dbfilename taken\nsave 3600 1")
+        let client = try server.connect()
+        try FileManager.default.createDirectory(
+            at: server.file("taken"), withIntermediateDirectories: false)
+        try client.run("SET", "key", "1")
+        #expect(try client.run("SAVE") == .error("ERR"))
+        try client.run("BGSAVE")
+        try wait("the child fails") { server.log.contains("Background saving error") }
+        guard case .error(let text) = try client.run("SET", "key", "2") else {
+            Issue.record("a write went through")
+            return
+        }
+        #expect(text.hasPrefix("MISCONF"))
+        try client.run("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+        #expect(try client.run("SET", "key", "2") == "OK")
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: server.folder.path)
+                .filter { $0.hasPrefix("temp-") } == [])
+        try FileManager.default.removeItem(at: server.file("taken"))
+        #expect(try client.run("SAVE") == "OK")
+        try client.run("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
+        #expect(try client.run("SET", "key", "3") == "OK")
+        try client.run("CONFIG", "SET", "save", "")
+    }
+
     @Test func `SIGTERM is taken back by SHUTDOWN ABORT while it waits`() throws {
         let server = try ServerProcess("enable-debug-command yes")
         let client = try server.connect()

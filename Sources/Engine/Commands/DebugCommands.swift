@@ -132,7 +132,7 @@ extension DebugCommands {
             call.keyspace[index].removeAll(lazily: false)
         }
         do throws(AppendOnlyError) {
-            try call.server.loadAppendOnly()
+            _ = try call.server.loadAppendOnly()
         } catch {
             call.server.log.warning(error.text)
             throw .text("ERR Error trying to load the AOF files, check server logs")

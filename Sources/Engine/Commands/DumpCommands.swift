@@ -33,7 +33,7 @@ enum DumpCommands {
             !DumpWriter.isEmpty(entry, in: call.database)
         else { return call.reply.null() }
         var writer = DumpWriter(compresses: call.server.settings.snapshotCompression)
-        writer.payload(of: entry, in: call.database)
+        writer.payload(of: entry, in: call.database, call.server.dumpDialect)
         call.reply.bulk(writer.view)
     }
 

@@ -42,6 +42,9 @@ struct AppendOnlyState {
     /// How large everything was after the last rewrite, or at the start.
     var rewrittenBytes = 0
 
+    /// Where in the file that is being loaded clients are answered next.
+    var nextLoadStop = Int.max
+
     init(_ settings: Settings) {
         log = AppendOnlyLog(folder: settings.appendDirectoryName, name: settings.appendFileName)
     }

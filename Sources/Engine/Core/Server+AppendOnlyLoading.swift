@@ -23,17 +23,22 @@ extension Server {
     }
 
     /// Loads all parts into databases that are empty.
-    func loadAppendOnly() throws(AppendOnlyError) {
+    ///
+    /// - Parameter servesMeanwhile: whether clients are answered now and then: most of them that the
+    ///   data is not there yet. Only where no request is being served.
+    /// - Returns: false if the server is to end before everything is loaded.
+    func loadAppendOnly(servesMeanwhile: Bool = false) throws(AppendOnlyError) -> Bool {
         let parts = appendOnly.log.manifest.parts
-        guard !parts.isEmpty else { return }
+        guard !parts.isEmpty else { return true }
         let start = Clock.monotonicNanoseconds()
         let listened = keyspace.interest.contains(.propagation)
         keyspace.interest.remove(.propagation)
         let policy = keyspace.expiryPolicy
         keyspace.expiryPolicy = .ignore
-        gate.insert(.loading)
+        beginLoading(appendOnly.log.storedBytes)
+        appendOnly.nextLoadStop = servesMeanwhile ? settings.loadingEventIntervalBytes : .max
         defer {
-            gate.remove(.loading)
+            endLoading()
             keyspace.expiryPolicy = policy
             if listened { keyspace.interest.insert(.propagation) }
         }
@@ -42,8 +47,10 @@ extension Server {
                 part, isBase: index == 0 && appendOnly.log.manifest.base != nil,
                 isLast: index == parts.count - 1)
         }
-        keyspace.counters.changes = 0
+        if lifecycle.shouldStop { return false }
+        snapshots.savedChanges = keyspace.counters.changes
         log.notice("DB loaded from append only file: \(Self.seconds(since: start)) seconds")
+        return true
     }
 
     private static func seconds(since start: UInt64) -> String {
@@ -88,12 +95,9 @@ extension Server {
     private func loadSnapshotPart(
         _ descriptor: Int32, _ size: Int, _ name: String
     ) throws(AppendOnlyError) -> Int {
-        var magic: [UInt8] = Array(repeating: 0, count: 6)
-        let count = magic.withUnsafeMutableBytes { bytes in
-            (try? File.read(from: descriptor, into: bytes, at: 0)) ?? 0
-        }
+        let magic = (try? File.beginning(of: descriptor, 6)) ?? []
         let isSnapshot = magic.starts(with: Array("REDIS".utf8)) || magic == Array("VALKEY".utf8)
-        guard count == magic.count, isSnapshot else { return 0 }
+        guard isSnapshot else { return 0 }
         log.notice("Reading RDB base file on AOF loading...")
         var reader = DumpReader(
             file: descriptor, size: size, checks: settings.snapshotChecksum && !debug.skipsChecksums
@@ -124,8 +128,12 @@ extension Server {
         var call = Call(server: self, connection: connection)
         call.mayBlock = false
         var transactionStart: Int?
-        while true {
+        while !lifecycle.shouldStop {
             let start = reader.position
+            if start >= appendOnly.nextLoadStop {
+                appendOnly.nextLoadStop = start + settings.loadingEventIntervalBytes
+                _ = continueLoading(start)
+            }
             switch reader.next() {
             case .request(let arguments):
                 call.arguments = arguments
@@ -157,6 +165,7 @@ extension Server {
                 )
             }
         }
+        return nil
     }
 
     /// What a request of the file replies is for nobody, errors too.

@@ -187,7 +187,7 @@ extension Server {
         info.field("current_fork_perc", ratio: child.map(percentSaved) ?? 0)
         info.field("current_save_keys_processed", child?.report.keys ?? 0)
         info.field("current_save_keys_total", child?.keys ?? 0)
-        info.field("rdb_changes_since_last_save", keyspace.counters.changes)
+        info.field("rdb_changes_since_last_save", unsavedChanges)
         info.field("rdb_bgsave_in_progress", saving != nil)
         info.field("rdb_last_save_time", lifecycle.lastSave)
         info.field("rdb_last_bgsave_status", snapshots.lastSucceeded ? "ok" : "err")
@@ -201,6 +201,18 @@ extension Server {
         info.field("module_fork_in_progress", 0)
         info.field("module_fork_last_cow_size", 0)
         writeAppendOnlySizes(to: &info)
+        if let progress = snapshots.loading { writeLoading(progress, to: &info) }
+    }
+
+    /// Told only while something is being loaded.
+    private func writeLoading(_ progress: LoadProgress, to info: inout InfoText) {
+        let now = clock.wallMilliseconds / 1000
+        info.field("loading_start_time", progress.startedSeconds)
+        info.field("loading_total_bytes", progress.totalBytes)
+        info.field("loading_rdb_used_mem", progress.usedMemoryBytes)
+        info.field("loading_loaded_bytes", progress.loadedBytes)
+        info.field("loading_loaded_perc", ratio: progress.percent)
+        info.field("loading_eta_seconds", progress.remainingSeconds(now: now))
     }
 
     private func ageSeconds(_ child: ForkedChild) -> Int {

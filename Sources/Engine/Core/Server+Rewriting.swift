@@ -88,6 +88,7 @@ extension Server {
             } else {
                 let writer = CommandSnapshotWriter(
                     keyspace: keyspace, compresses: settings.snapshotCompression,
+                    dialect: dumpDialect,
                     noteSeconds: settings.aofTimestamps ? clock.wallMilliseconds / 1000 : nil,
                     keyDelayMicroseconds: settings.snapshotKeyDelayMicroseconds)
                 try writer.write(to: file.descriptor, onProgress: onProgress)

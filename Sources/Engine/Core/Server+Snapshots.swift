@@ -13,12 +13,16 @@ struct SnapshotState {
     var saves = 0
     /// Bytes that parent and child no longer shared when the last child ended.
     var lastCopiedBytes = 0
+    /// How many of all changes the last snapshot has in it.
+    var savedChanges = 0
     /// Of the last load.
     var loadedKeys = 0
     var expiredKeys = 0
+    /// Set while a snapshot is being loaded.
+    var loading: LoadProgress?
 }
 
-/// Snapshots: SAVE, BGSAVE, save points, loading at the start.
+/// Snapshots: SAVE, BGSAVE, save points.
 ///
 /// A snapshot is written to a temporary file, synced, and renamed over the old one, so that a crash
 /// at any moment leaves the old or the new one whole. In the background a forked child does it from
@@ -42,12 +46,15 @@ extension Server {
             log.warning("Error saving the DB on disk: \(error.message)")
             return false
         }
-        keyspace.counters.changes = 0
-        noteSaved()
+        noteSaved(keyspace.counters.changes)
         return true
     }
 
-    private func noteSaved() {
+    /// Changes that no snapshot has yet.
+    var unsavedChanges: Int { keyspace.counters.changes - snapshots.savedChanges }
+
+    private func noteSaved(_ changes: Int) {
+        snapshots.savedChanges = changes
         lifecycle.lastSave = clock.wallMilliseconds / 1000
         snapshots.lastSucceeded = true
         snapshots.saves += 1
@@ -90,8 +97,16 @@ extension Server {
     private var snapshotFacts: SnapshotFacts {
         SnapshotFacts(
             serverVersion: Version.redis, wallMilliseconds: clock.wallMilliseconds,
-            usedMemoryBytes: usedMemory,
+            usedMemoryBytes: usedMemory, dialect: dumpDialect,
             keyDelayMicroseconds: settings.snapshotKeyDelayMicroseconds)
+    }
+
+    /// How deadlines of fields are written.
+    var dumpDialect: DumpDialect {
+        switch settings.fieldDeadlineFormat {
+        case .redis: .redis
+        case .valkey: .valkey
+        }
     }
 
     static func temporarySnapshot(of process: Int32) -> String { "temp-\(process).rdb" }
@@ -141,8 +156,7 @@ extension Server {
         switch ending {
         case .exited(status: 0):
             log.notice("Background saving terminated with success")
-            keyspace.counters.changes -= child.changes
-            noteSaved()
+            noteSaved(child.changes)
         case .exited:
             log.warning("Background saving error")
             noteSaveFailed()
@@ -177,7 +191,7 @@ extension Server {
         let since = clock.wallMilliseconds / 1000 - lifecycle.lastSave
         let sinceTry = clock.monotonicMilliseconds - snapshots.lastTryMilliseconds
         for point in settings.savePoints
-        where keyspace.counters.changes >= point.changes && since > Int64(point.seconds) {
+        where unsavedChanges >= point.changes && since > Int64(point.seconds) {
             guard snapshots.lastSucceeded || sinceTry > Self.retryMilliseconds else { return }
             log.notice(
                 "\(point.changes) changes in \(point.seconds) seconds. Saving...")
@@ -191,73 +205,6 @@ extension Server {
     func dataWasFlushed() {
         guard keepsSnapshots else { return }
         stopSnapshotChild()
-        guard !settings.savePoints.isEmpty else { return }
-        // The flush itself stays a change to be saved.
-        let changes = keyspace.counters.changes
-        _ = saveSnapshot()
-        keyspace.counters.changes = changes
-    }
-
-    // MARK: - Loading
-
-    /// Loads the snapshot that the settings name; nothing is loaded where there is none.
-    ///
-    /// - Throws: what is wrong with it; what was loaded before stays.
-    func loadSnapshot(
-        _ options: SnapshotReader.Options = SnapshotReader.Options()
-    ) throws(DumpError) {
-        guard File.exists(settings.snapshotFileName) else { return }
-        let file = try openSnapshot()
-        let size: Int
-        do throws(SystemError) {
-            size = try file.size()
-        } catch {
-            throw .system(error)
-        }
-        let start = Clock.monotonicNanoseconds()
-        var options = options
-        options.checks = settings.snapshotChecksum && !debug.skipsChecksums
-        gate.insert(.loading)
-        defer { gate.remove(.loading) }
-        var reader = DumpReader(file: file.descriptor, size: size, checks: options.checks)
-        var snapshot = SnapshotReader(into: keyspace, options)
-        do throws(DumpError) {
-            try snapshot.load(from: &reader)
-        } catch {
-            log.warning("Internal error in RDB reading offset \(reader.position) -> \(error.text)")
-            throw error
-        }
-        tell(snapshot.report, since: start)
-        keyspace.counters.changes = 0
-    }
-
-    private func openSnapshot() throws(DumpError) -> File {
-        do throws(SystemError) {
-            return try File(settings.snapshotFileName, .read)
-        } catch {
-            throw .system(error)
-        }
-    }
-
-    private func tell(_ report: SnapshotReport, since start: UInt64) {
-        snapshots.loadedKeys = report.loadedKeys
-        snapshots.expiredKeys = report.expiredKeys
-        if let version = report.fact("redis-ver") ?? report.fact("valkey-ver") {
-            log.notice("Loading RDB produced by version \(version)")
-        }
-        if let created = report.fact("ctime").flatMap(Int64.init) {
-            log.notice("RDB age \(max(0, clock.wallMilliseconds / 1000 - created)) seconds")
-        }
-        if let bytes = report.fact("used-mem").flatMap(Double.init) {
-            let megabytes = NumberText.fixed(bytes / 1_048_576, decimals: 2)
-            log.notice("RDB memory usage when created \(megabytes) Mb")
-        }
-        for key in report.emptyKeyNames { log.notice("rdbLoadObject skipping empty key: \(key)") }
-        let empty = report.emptyKeys == 0 ? "" : ", empty keys skipped: \(report.emptyKeys)"
-        log.notice(
-            "Done loading RDB, keys loaded: \(report.loadedKeys), "
-                + "keys expired: \(report.expiredKeys)\(empty).")
-        let seconds = Double(Clock.monotonicNanoseconds() - start) / 1e9
-        log.notice("DB loaded from disk: \(NumberText.fixed(seconds, decimals: 3)) seconds")
+        if !settings.savePoints.isEmpty { _ = saveSnapshot() }
     }
 }

@@ -234,6 +234,9 @@ final class AppendOnlyLog {
         descriptor = try File(path, .append).release()
     }
 
+    /// Bytes of all parts as they lie on the disk; for what is not open.
+    var storedBytes: Int { manifest.parts.reduce(0) { $0 + Self.size(of: path($1.name)) } }
+
     /// Looks how large everything is.
     private func measure() {
         openBytes = isOpen ? Self.size(of: descriptor) : 0

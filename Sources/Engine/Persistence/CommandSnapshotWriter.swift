@@ -9,6 +9,7 @@ import Reactor
 struct CommandSnapshotWriter {
     let keyspace: Keyspace
     let compresses: Bool
+    let dialect: DumpDialect
     /// The time to note at the beginning, in seconds; nil: none (`aof-timestamp-enabled`).
     let noteSeconds: Int64?
     /// A pause after every key, so that tests catch a rewrite under way.
@@ -44,7 +45,7 @@ struct CommandSnapshotWriter {
     private func write(_ entry: Entry, of database: Database, to output: inout ReplyWriter) {
         guard !DumpWriter.isEmpty(entry, in: database) else { return }
         var payload = DumpWriter(compresses: compresses)
-        payload.payload(of: entry, in: database)
+        payload.payload(of: entry, in: database, dialect)
         output.array(entry.hasDeadline ? 5 : 4)
         output.bulk("RESTORE" as StaticString)
         output.bulk(entry.key)

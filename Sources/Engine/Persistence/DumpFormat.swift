@@ -90,6 +90,8 @@ enum DumpError: Error {
     /// They are whole, but hold what this server does not have.
     case unsupported(String)
     case outOfMemory
+    /// The server is to end.
+    case interrupted
     case system(SystemError)
 
     /// For the log and the check tool.
@@ -99,6 +101,7 @@ enum DumpError: Error {
         case .corrupt(let what): what
         case .unsupported(let what): what
         case .outOfMemory: "out of memory"
+        case .interrupted: "stopped on request"
         case .system(let error): error.description
         }
     }

@@ -411,6 +411,6 @@ struct ValueReader {
         let isNew = try adding { () throws(CommandError) in
             try hash.set(name, value, deadline: deadline)
         }
-        guard isNew else { throw .corrupt("Duplicate hash fields detected") }
+        guard isNew else { throw .corrupt("Hash integrity check failed: a field comes twice") }
     }
 }

@@ -8,6 +8,14 @@ enum DumpDialect: Sendable {
     case redis
     /// As Valkey 9 does.
     case valkey
+
+    /// The version of the format that has deadlines of fields.
+    var versionWithFieldDeadlines: Int {
+        switch self {
+        case .redis: DumpFormat.versionWithFieldDeadlines
+        case .valkey: DumpFormat.valkeyVersion
+        }
+    }
 }
 
 /// Values in the RDB format: one type byte, one layout a type.
@@ -15,12 +23,13 @@ enum DumpDialect: Sendable {
 /// A new type joins with a case in `type` and in `value`.
 extension DumpWriter {
     /// A value as DUMP gives it away and RESTORE takes it: with version and checksum behind it.
-    mutating func payload(of entry: Entry, in database: Database) {
-        let type = Self.type(of: entry, in: database, .redis)
+    mutating func payload(of entry: Entry, in database: Database, _ dialect: DumpDialect) {
+        let type = Self.type(of: entry, in: database, dialect)
         byte(type)
         value(of: entry, in: database, as: type)
-        let isNew = type > DumpFormat.stream2
-        littleEndian(UInt16(isNew ? DumpFormat.versionWithFieldDeadlines : DumpFormat.version))
+        let hasFieldDeadlines = type > DumpFormat.stream2
+        littleEndian(
+            UInt16(hasFieldDeadlines ? dialect.versionWithFieldDeadlines : DumpFormat.version))
         writeChecksum()
     }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What loading a snapshot brought.
 struct SnapshotReport {
     var loadedKeys = 0
@@ -36,6 +38,8 @@ struct SnapshotReader {
         var dropsExpired = true
         /// A key that is there already is overwritten, where that is no error.
         var replaces = false
+        /// A pause after every key (`key-load-delay`), so that tests catch a load under way.
+        var keyDelayMicroseconds = 0
     }
 
     private struct KeyTraits {
@@ -50,8 +54,10 @@ struct SnapshotReader {
     }
 
     /// Loads all of it; what was loaded before an error stays.
+    ///
+    /// - Parameter onProgress: is told after each key how many bytes were read; false ends the load.
     mutating func load(
-        from reader: inout DumpReader, onProgress: (Int) -> Void = { _ in }
+        from reader: inout DumpReader, onProgress: (Int, SnapshotReport) -> Bool = { _, _ in true }
     ) throws(DumpError) {
         let version = try readMagic(from: &reader)
         let expiringHashes = SharedCount.create()
@@ -79,7 +85,8 @@ struct SnapshotReader {
             case 200...: try readTrait(opcode, from: &reader)
             default:
                 try readKey(opcode, values, &key, into: database, from: &reader)
-                onProgress(reader.position)
+                if options.keyDelayMicroseconds > 0 { usleep(UInt32(options.keyDelayMicroseconds)) }
+                guard onProgress(reader.position, report) else { throw .interrupted }
             }
         }
     }

@@ -103,13 +103,9 @@ struct AppendOnlyCheck {
     }
 
     private func firstBytes(of path: String, _ count: Int) throws(Failure) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
         do throws(SystemError) {
             let file = try File(path, .read)
-            let read = try bytes.withUnsafeMutableBytes { room throws(SystemError) in
-                try file.read(into: room, at: 0)
-            }
-            return Array(bytes.prefix(read))
+            return try File.beginning(of: file.descriptor, count)
         } catch {
             throw Failure(text: "Cannot open file \(path): \(error.message), aborting...\n")
         }
@@ -201,7 +197,8 @@ struct AppendOnlyCheck {
                 }
             case .request(let arguments):
                 let (opens, closes) = (
-                    arguments[0].equalsIgnoringCase("multi"), arguments[0].equalsIgnoringCase("exec")
+                    arguments[0].equalsIgnoringCase("multi"),
+                    arguments[0].equalsIgnoringCase("exec")
                 )
                 if opens && isInTransaction || closes && !isInTransaction {
                     extent.problem = "Unexpected \(opens ? "MULTI" : "EXEC") in AOF"

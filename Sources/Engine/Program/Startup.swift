@@ -40,7 +40,7 @@ struct Startup {
             warnOfEnvironment()
             warnOfMissingFeatures()
             try load(server)
-            tellReady()
+            if !server.lifecycle.shouldStop { tellReady() }
             try serve(server)
             finish(server)
             return server.lifecycle.exitStatus
@@ -172,14 +172,17 @@ struct Startup {
     private func load(_ server: Server) throws(Failure) {
         do throws(AppendOnlyError) {
             try server.readAppendOnlyManifest()
-            if settings.appendOnly { try server.loadAppendOnly() }
+            if settings.appendOnly {
+                guard try server.loadAppendOnly(servesMeanwhile: true) else { return }
+            }
         } catch {
             throw .refused(error.text)
         }
         if settings.appendOnly { return try append(server) }
         do throws(DumpError) {
-            try server.loadSnapshot()
+            try server.loadSnapshot(servesMeanwhile: true)
         } catch {
+            if case .interrupted = error { return }
             log.warning("Terminating server after rdb file reading failure.")
             throw .refused("Fatal error loading the DB: \(error.text). Exiting.")
         }

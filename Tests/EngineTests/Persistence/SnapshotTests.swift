@@ -1,3 +1,5 @@
+import Glibc
+import Reactor
 import Testing
 
 @testable import Engine
@@ -151,7 +153,7 @@ struct SnapshotTests {
         Self.fill(from, &random)
         let bytes = Self.snapshot(from)
         let to = TestServer(Self.configuration)
-        let step = bytes.count / 400 + 1
+        let step = bytes.count / 100 + 1
         for count in Array(stride(from: 0, to: bytes.count, by: step)) + [bytes.count - 1] {
             to.run("FLUSHALL")
             let error = Self.load(Array(bytes.prefix(count)), into: to)
@@ -169,7 +171,7 @@ struct SnapshotTests {
         let bytes = Self.snapshot(from)
         let to = TestServer(Self.configuration)
         let empty = to.server.keyspace.arena.allocatedBytes
-        for _ in 0..<600 {
+        for _ in 0..<100 {
             var spoiled = bytes
             for _ in 0...random.below(2) {
                 spoiled[random.below(bytes.count - 8)] ^= UInt8(1 + random.below(255))
@@ -182,6 +184,64 @@ struct SnapshotTests {
         }
         to.run("FLUSHALL")
         #expect(to.server.keyspace.arena.allocatedBytes <= empty + 65_536)
+    }
+
+    /// A value of each type and encoding, in few bytes.
+    private static func smallSnapshot() -> [UInt8] {
+        let server = TestServer("list-max-listpack-size 2\nhash-max-listpack-entries 2")
+        server.run("SET", "s", String(repeating: "ab", count: 20), "PX", "90000")
+        server.run("RPUSH", "l", "a", "1", "b")
+        server.run("SADD", "i", "1", "70000")
+        server.run("SADD", "t", "x", "y")
+        server.run("ZADD", "z", "1.5", "a", "inf", "b")
+        server.run("HSET", "h", "f", "v")
+        server.run("HSET", "e", "f", "v", "g", "w")
+        server.run("HPEXPIREAT", "e", "1900000000000", "FIELDS", "1", "f")
+        server.run("HSET", "m", "a", "1", "b", "2", "c", "3")
+        server.run("HPEXPIREAT", "m", "1900000000000", "FIELDS", "1", "a")
+        server.run("XADD", "x", "1-1", "f", "v")
+        server.run("XADD", "x", "1-2", "g", "v")
+        server.run("XGROUP", "CREATE", "x", "group", "0")
+        server.run("XREADGROUP", "GROUP", "group", "c", "COUNT", "1", "STREAMS", "x", ">")
+        return snapshot(server)
+    }
+
+    @Test func `whatever byte is spoiled or missing, it is refused or loaded`() {
+        let bytes = Self.smallSnapshot()
+        let server = TestServer()
+        let empty = server.server.keyspace.arena.allocatedBytes
+        func check(_ spoiled: [UInt8]) {
+            server.run("FLUSHALL")
+            _ = Self.load(spoiled, into: server, checks: false)
+            #expect(server.server.keyspace.arena.allocatedBytes < empty + 1 << 20)
+            _ = Self.digest(server)
+        }
+        for index in bytes.indices {
+            for mask in [0x01, 0x80, 0xFF] as [UInt8] {
+                var spoiled = bytes
+                spoiled[index] ^= mask
+                check(spoiled)
+            }
+            check(Array(bytes.prefix(index)))
+        }
+    }
+
+    @Test func `fields with deadlines are dumped as the setting says`() {
+        let server = TestServer("rdb-field-ttl-format valkey")
+        server.run("HSET", "h", "f", "v")
+        server.run("HPEXPIREAT", "h", "1900000000000", "FIELDS", "1", "f")
+        #expect(Self.snapshot(server, server.server.dumpDialect).starts(with: "VALKEY080".utf8))
+        server.run("CONFIG", "SET", "rdb-field-ttl-format", "redis")
+        #expect(Self.snapshot(server, server.server.dumpDialect).starts(with: "REDIS0012".utf8))
+    }
+
+    @Test func `a full disk is told`() throws {
+        let server = TestServer()
+        let file = try File("/dev/full", .append)
+        var writer = DumpWriter(
+            toFile: file.descriptor, compresses: true, checks: true, syncsIncrementally: false)
+        SnapshotWriter(keyspace: server.server.keyspace, facts: SnapshotFacts()).write(to: &writer)
+        #expect(writer.failure?.code == ENOSPC)
     }
 
     @Test(arguments: [
