@@ -33,7 +33,11 @@ struct AppendOnlyState {
     var rewritesSnapshot = true
     /// To begin at the end of the turn, once there is no other child.
     var isRewriteWanted = false
+    /// When a rewrite that failed is tried again, in monotonic milliseconds; 0: at once.
     var nextRewriteTry: Int64 = 0
+    /// How long automatic rewrites rest after many failures, and until when; 0: not at the moment.
+    var restMinutes = 0
+    var restsUntil: Int64 = 0
     var lastSucceeded = true
     var lastSeconds: Int64 = -1
     var rewrites = 0

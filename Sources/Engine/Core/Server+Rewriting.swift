@@ -16,6 +16,8 @@ extension Server {
 
     func beginWantedRewrite() {
         guard !hasChild, clock.monotonicMilliseconds >= appendOnly.nextRewriteTry else { return }
+        let isRetry = appendOnly.nextRewriteTry != 0 && !appendOnly.isDistrusted
+        if isRetry && isRewriteResting() { return }
         appendOnly.isRewriteWanted = false
         do throws(SystemError) {
             try beginRewrite()
@@ -161,24 +163,37 @@ extension Server {
     private func noteRewriteFailure() {
         appendOnly.lastSucceeded = false
         appendOnly.consecutiveFailures += 1
-        let failures = appendOnly.consecutiveFailures
         appendOnly.nextRewriteTry = clock.monotonicMilliseconds + Self.retryMilliseconds
-        if failures >= Self.toleratedFailures {
-            let minutes = min(60, 1 << min(failures - Self.toleratedFailures, 6))
-            appendOnly.nextRewriteTry += Int64(minutes) * 60_000
-            log.warning(
-                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in "
-                    + "\(minutes) minutes")
-        }
         if appendOnly.mode == .starting { dropTemporaryIncrement() }
         if appendOnly.mode == .starting || appendOnly.isDistrusted {
             appendOnly.isRewriteWanted = true
         }
     }
 
-    /// Failures in a row after which automatic rewrites become rare; and the pause before that.
-    private static let toleratedFailures = 3
     private static let retryMilliseconds: Int64 = 1000
+    /// Failures in a row after which rewrites that nobody asked for rest.
+    private static let toleratedFailures = 3
+
+    /// Whether rewrites rest because they failed again and again: one minute, then two, four, up to an
+    /// hour.
+    private func isRewriteResting() -> Bool {
+        guard appendOnly.consecutiveFailures >= Self.toleratedFailures else {
+            (appendOnly.restMinutes, appendOnly.restsUntil) = (0, 0)
+            return false
+        }
+        let now = clock.monotonicMilliseconds
+        if appendOnly.restsUntil != 0 {
+            if now < appendOnly.restsUntil { return true }
+            appendOnly.restsUntil = 0
+            return false
+        }
+        appendOnly.restMinutes = min(60, max(1, appendOnly.restMinutes * 2))
+        appendOnly.restsUntil = now + Int64(appendOnly.restMinutes) * 60_000
+        log.warning(
+            "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in "
+                + "\(appendOnly.restMinutes) minutes")
+        return true
+    }
 
     private func dropTemporaryIncrement() {
         guard appendOnly.log.isOpen else { return }
@@ -199,18 +214,17 @@ extension Server {
 
     /// Begins a rewrite when everything has grown by `auto-aof-rewrite-percentage` since the last one.
     func rewriteIfGrown() {
-        guard appendOnly.mode == .on, !hasChild, settings.aofRewritePercent > 0,
-            clock.monotonicMilliseconds >= appendOnly.nextRewriteTry
-        else { return }
+        guard appendOnly.mode == .on, !hasChild, settings.aofRewritePercent > 0 else { return }
         let bytes = appendOnly.log.totalBytes
         guard bytes > settings.aofRewriteMinBytes else { return }
         let base = max(1, appendOnly.rewrittenBytes)
         let growth = (Double(bytes) / Double(base) - 1) * 100
         guard growth >= Double(settings.aofRewritePercent) else { return }
+        if isRewriteResting() { return }
         log.notice(
             "Starting automatic rewriting of AOF on \(NumberText.fixed(growth, decimals: 0))% growth"
         )
-        appendOnly.isRewriteWanted = true
+        wantRewrite()
     }
 
     // MARK: - At the start
