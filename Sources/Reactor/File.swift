@@ -68,7 +68,24 @@ public struct File: ~Copyable {
     public func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: Int
     ) throws(SystemError) -> Int {
+        try File.read(from: descriptor, into: buffer, at: offset)
+    }
+
+    /// As `read(into:at:)`, from a descriptor that the caller holds.
+    public static func read(
+        from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+    ) throws(SystemError) -> Int {
         try retrying("pread") { pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
+    }
+
+    /// The first `count` bytes of an open file, fewer if it is shorter.
+    public static func beginning(of descriptor: Int32, _ count: Int) throws(SystemError) -> [UInt8]
+    {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = try bytes.withUnsafeMutableBufferPointer { room throws(SystemError) in
+            try File.read(from: descriptor, into: UnsafeMutableRawBufferPointer(room), at: 0)
+        }
+        return Array(bytes.prefix(read))
     }
 
     // MARK: Writing
@@ -105,7 +122,7 @@ public struct File: ~Copyable {
 
     /// Cuts the file, or fills it up with zeros, to `size` bytes.
     public func truncate(to size: Int) throws(SystemError) {
-        try retrying("ftruncate") { ftruncate(descriptor, off_t(size)) }
+        try File.truncate(descriptor, to: size)
     }
 
     /// Moves the position to `offset` bytes from the start.
@@ -123,6 +140,23 @@ public struct File: ~Copyable {
     /// Brings data and what is needed to read it, the size above all, to the disk (fdatasync).
     public func syncData() throws(SystemError) {
         if let error = File.syncDataError(descriptor) { throw error }
+    }
+
+    /// As `syncData`, of a descriptor that the caller holds.
+    public static func syncData(_ descriptor: Int32) throws(SystemError) {
+        if let error = syncDataError(descriptor) { throw error }
+    }
+
+    /// As `truncate(to:)`, of a descriptor that the caller holds.
+    public static func truncate(_ descriptor: Int32, to size: Int) throws(SystemError) {
+        try retrying("ftruncate") { ftruncate(descriptor, off_t(size)) }
+    }
+
+    /// As `size`, of a descriptor that the caller holds.
+    public static func size(_ descriptor: Int32) throws(SystemError) -> Int {
+        var status = stat()
+        try retrying("fstat") { fstat(descriptor, &status) }
+        return Int(status.st_size)
     }
 
     /// `syncData` for whoever holds a plain number; nil is success.
@@ -154,9 +188,7 @@ public struct File: ~Copyable {
 
     /// In bytes.
     public func size() throws(SystemError) -> Int {
-        var status = stat()
-        try retrying("fstat") { fstat(descriptor, &status) }
-        return Int(status.st_size)
+        try File.size(descriptor)
     }
 
     /// Whether the open file is still the one that has this name.

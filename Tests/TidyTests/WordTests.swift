@@ -42,6 +42,7 @@ struct WordTests {
         "Sources/Engine/DataStructures/StreamIndex.swift": "leaves and inner nodes in arena blocks",
         "Sources/Engine/Keyspace/Database+Strings.swift": "hands heap blocks over",
         "Sources/Engine/Keyspace/Database.swift": "state at a fixed address",
+        "Sources/Engine/Keyspace/EffectFeed.swift": "state at a fixed address",
         "Sources/Engine/Keyspace/Keyspace.swift": "state at a fixed address",
         "Sources/Engine/Observability/LatencyHistogram.swift": "an array of buckets",
         "Sources/Engine/Observability/Statistics.swift": "an array a command",

@@ -55,6 +55,7 @@ enum BlockingListCommands {
             list.removeEnd(end)
             call.changed(key, end.popEvent)
             if list.count == 0 { ListCommands.removeEmpty(list, key, &call) }
+            if call.isPropagated { call.propagate(end == .front ? "LPOP" : "RPOP", key) }
             return
         }
         guard call.mayBlock else { return call.reply.nullArray() }
@@ -80,6 +81,14 @@ enum BlockingListCommands {
         try move(&call, from: from, to: to, timeout: call.arguments[5])
     }
 
+    /// The same move by the command that does not wait, whose name is the same but for the B and
+    /// which has no timeout.
+    private static func propagateMove(_ call: borrowing Call) {
+        let count = call.arguments.count - 1
+        let request = call.beginPropagated(count == 5 ? "LMOVE" : "RPOPLPUSH", count)
+        for index in 1..<count { request.add(call.arguments[index]) }
+    }
+
     static func brpoplpush(_ call: inout Call) throws(CommandError) {
         try move(&call, from: .back, to: .front, timeout: call.arguments[3])
     }
@@ -88,7 +97,10 @@ enum BlockingListCommands {
         _ call: inout Call, from: ListEnd, to: ListEnd, timeout: ByteView
     ) throws(CommandError) {
         let deadline = try call.deadline(timeout)
-        if try ListCommands.move(&call, from: from, to: to) { return }
+        if try ListCommands.move(&call, from: from, to: to) {
+            if call.isPropagated { propagateMove(call) }
+            return
+        }
         guard call.mayBlock else { return call.reply.null() }
         call.block(on: 1..<2, of: .list, until: deadline)
     }

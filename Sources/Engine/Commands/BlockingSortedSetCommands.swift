@@ -44,7 +44,9 @@ enum BlockingSortedSetCommands {
             guard let entry = try call.database.entry(key, of: .sortedSet) else { continue }
             call.reply.array(3)
             call.reply.bulk(key.bytes)
-            return SortedSetCommands.take(&call, key, entry, end, 1, isNested: false)
+            SortedSetCommands.take(&call, key, entry, end, 1, isNested: false)
+            if call.isPropagated { call.propagate(end.popName, key) }
+            return
         }
         guard call.mayBlock else { return call.reply.nullArray() }
         call.block(on: 1..<last, of: .sortedSet, until: deadline)

@@ -87,6 +87,10 @@ extension DebugCommands {
             ["HTSTATS-KEY <key> [full]", "    Print figures of the table that is a key's value."],
             keyTableStatistics),
         Verb(
+            "LOADAOF", 2...2,
+            ["LOADAOF", "    Write the append-only file, and load the data from it."],
+            loadAppendOnly),
+        Verb(
             "OBJECT", 3...4,
             ["OBJECT <key>", "    Print where and how the value of a key is stored."], object),
         Verb(
@@ -116,6 +120,26 @@ extension DebugCommands {
             ["STRUCTSIZE", "    Print the sizes of the structures that keys are made of."],
             structureSizes),
     ]
+
+    // MARK: DEBUG LOADAOF
+
+    private static func loadAppendOnly(_ call: inout Call) throws(CommandError) {
+        guard !call.server.holdsWaitersBack else {
+            throw .text("ERR DEBUG LOADAOF is not possible inside a transaction")
+        }
+        call.server.handEffectsOver(mayPostpone: false)
+        for index in 0..<call.keyspace.databaseCount {
+            call.keyspace[index].removeAll(lazily: false)
+        }
+        do throws(AppendOnlyError) {
+            _ = try call.server.loadAppendOnly()
+        } catch {
+            call.server.log.warning(error.text)
+            throw .text("ERR Error trying to load the AOF files, check server logs")
+        }
+        call.server.log.warning("Append Only File loaded by DEBUG LOADAOF")
+        call.reply.ok()
+    }
 
     // MARK: DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
 
@@ -346,6 +370,12 @@ extension DebugCommands {
 extension DebugCommands {
     private static let switchVerbs: [Verb] = [
         Verb(
+            "AOF-FLUSH-SLEEP", 3...3,
+            [
+                "AOF-FLUSH-SLEEP <microseconds>",
+                "    Sleep before each write of the append-only file.",
+            ], appendDelay),
+        Verb(
             "CHANGE-REPL-ID", 2...2,
             ["CHANGE-REPL-ID", "    Give the history of changes a new replication ID."],
             changeReplicationID),
@@ -433,6 +463,12 @@ extension DebugCommands {
     private static func tableResizing(_ call: inout Call) throws(CommandError) {
         call.server.debug.resizesTables = switchValue(&call)
         call.server.shareMemory()
+        call.reply.ok()
+    }
+
+    private static func appendDelay(_ call: inout Call) throws(CommandError) {
+        guard let delay = NumberText.integer(call.arguments[2]) else { throw .notInteger }
+        call.server.debug.appendDelayMicroseconds = UInt32(clamping: delay)
         call.reply.ok()
     }
 

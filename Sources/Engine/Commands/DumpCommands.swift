@@ -32,15 +32,8 @@ enum DumpCommands {
         guard let entry = call.database.read(call.key(1)),
             !DumpWriter.isEmpty(entry, in: call.database)
         else { return call.reply.null() }
-        let dialect = call.server.dumpDialect
-        let type = DumpWriter.type(of: entry, in: call.database, dialect)
         var writer = DumpWriter(compresses: call.server.settings.snapshotCompression)
-        writer.byte(type)
-        writer.value(of: entry, in: call.database, as: type)
-        let hasFieldDeadlines = type > DumpFormat.stream2
-        writer.littleEndian(
-            UInt16(hasFieldDeadlines ? dialect.versionWithFieldDeadlines : DumpFormat.version))
-        writer.writeChecksum()
+        writer.payload(of: entry, in: call.database, call.server.dumpDialect)
         call.reply.bulk(writer.view)
     }
 
@@ -152,14 +145,20 @@ enum DumpCommands {
         let wasThere = options.replaces && call.database.remove(key)
         if deadline != 0 && deadline < call.now {
             value.discard(in: call.keyspace)
-            if wasThere { call.changed(key, .delete) }
+            if wasThere {
+                call.changed(key, .delete)
+                if call.isPropagated { call.propagate("DEL", key) }
+            }
             return call.reply.ok()
         }
         let entry: Entry?
         do throws(DumpError) {
             entry = try call.database.store(value, at: key, deadline: deadline, from: reader)
         } catch {
-            if wasThere { call.changed(key, .delete) }
+            if wasThere {
+                call.changed(key, .delete)
+                if call.isPropagated { call.propagate("DEL", key) }
+            }
             throw .outOfMemory
         }
         if let entry {
@@ -168,7 +167,22 @@ enum DumpCommands {
                 count: options.frequency.map { UInt8(clamping: $0) })
         }
         call.changed(key, .restore)
+        if call.isPropagated && deadline != 0 && !options.isAbsolute {
+            propagateRestore(call, deadline)
+        }
         call.reply.ok()
+    }
+
+    private static func propagateRestore(_ call: borrowing Call, _ deadline: Int64) {
+        let request = call.beginPropagated("RESTORE", call.arguments.count + 1)
+        for index in 1..<call.arguments.count {
+            if index == 2 {
+                request.add(deadline)
+            } else {
+                request.add(call.arguments[index])
+            }
+        }
+        request.add("ABSTTL")
     }
 }
 

@@ -359,11 +359,21 @@ enum GenericCommands {
         if StringCommands.hasPassed(deadline, call.keyspace) {
             call.database.remove(entry, key)
             call.changed(key, .delete)
+            if call.isPropagated { call.propagate("DEL", key) }
             return call.reply.integer(1)
         }
         guard call.database.setDeadline(deadline, of: entry, key) else { throw .outOfMemory }
         call.changed(key, .expire)
+        if call.isPropagated { propagateDeadline(call, deadline) }
         call.reply.integer(1)
+    }
+
+    /// The moment, with the condition that came with it.
+    private static func propagateDeadline(_ call: borrowing Call, _ deadline: Int64) {
+        let request = call.beginPropagated("PEXPIREAT", call.arguments.count)
+        request.add(call.arguments[1])
+        request.add(deadline)
+        for index in 3..<max(3, call.arguments.count) { request.add(call.arguments[index]) }
     }
 
     @inline(never)

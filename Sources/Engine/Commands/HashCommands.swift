@@ -317,8 +317,25 @@ enum HashCommands {
         try sum.withText { (text) throws(CommandError) in
             try setKeepingDeadline(&call, hash, key, name, text)
             call.changed(key, .hashIncrementByFloat)
+            if call.isPropagated { propagateField(call, hash, key, name, text) }
             call.reply.bulk(text)
         }
+    }
+
+    /// A sum of floating-point numbers as its text; HSET would end the field's deadline.
+    private static func propagateField(
+        _ call: borrowing Call, _ hash: HashValue, _ key: Key, _ name: ByteView, _ text: ByteView
+    ) {
+        let keeps = hash.field(name).map { $0.deadline != HashValue.never } ?? false
+        let request = call.beginPropagated(keeps ? "HSETEX" : "HSET", keeps ? 7 : 4)
+        request.add(key.bytes)
+        if keeps {
+            request.add("KEEPTTL")
+            request.add("FIELDS")
+            request.add(1)
+        }
+        request.add(name)
+        request.add(text)
     }
 
     private static func setKeepingDeadline(

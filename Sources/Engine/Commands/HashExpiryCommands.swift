@@ -193,6 +193,7 @@ enum HashExpiryCommands {
             call, options.index, "ERR Parameter `numFields` should be greater than 0")
         call.reply.array(call.arguments.count - first)
         var (changed, deleted) = (0, 0)
+        var touched = TouchedFields(call)
         for index in first..<call.arguments.count {
             guard let hash, let field = hash.field(call.arguments[index]) else {
                 call.reply.integer(-2)
@@ -202,6 +203,7 @@ enum HashExpiryCommands {
                 call.reply.integer(0)
                 continue
             }
+            touched.add(index)
             if deadline <= call.now {
                 _ = hash.remove(call.arguments[index])
                 deleted += 1
@@ -213,6 +215,37 @@ enum HashExpiryCommands {
             }
         }
         if let hash { tell(&call, hash, key, expired: changed, deleted: deleted) }
+        touched.propagate(call, deadline)
+    }
+
+    /// The fields that a command has given a deadline, for those who repeat what it did: they get the
+    /// moment, and only those fields for which the condition held.
+    private struct TouchedFields {
+        private let isPropagated: Bool
+        private var indexes: [Int] = []
+
+        init(_ call: borrowing Call) { isPropagated = call.isPropagated }
+
+        mutating func add(_ index: Int) { if isPropagated { indexes.append(index) } }
+
+        /// - Parameter deadline: what all of them got, `never` for none; over already: they are gone.
+        func propagate(_ call: borrowing Call, _ deadline: Int64) {
+            guard !indexes.isEmpty else { return }
+            let request: EffectFeed
+            if deadline <= call.now {
+                request = call.beginPropagated("HDEL", 2 + indexes.count)
+                request.add(call.arguments[1])
+            } else {
+                let isMoment = deadline != HashValue.never
+                request = call.beginPropagated(
+                    isMoment ? "HPEXPIREAT" : "HPERSIST", (isMoment ? 5 : 4) + indexes.count)
+                request.add(call.arguments[1])
+                if isMoment { request.add(deadline) }
+                request.add("FIELDS")
+                request.add(Int64(indexes.count))
+            }
+            for index in indexes { request.add(call.arguments[index]) }
+        }
     }
 
     /// What everybody hears of deadlines set and fields deleted; the hash goes with its last field.
@@ -301,6 +334,7 @@ enum HashExpiryCommands {
         let first = try firstField(call, 2, notPositive)
         call.reply.array(call.arguments.count - first)
         var deleted = 0
+        var touched = TouchedFields(call)
         for index in first..<call.arguments.count {
             guard let hash, let value = hash.value(of: call.arguments[index]) else {
                 call.reply.null()
@@ -308,9 +342,11 @@ enum HashExpiryCommands {
             }
             call.reply.bulk(value)
             _ = hash.remove(call.arguments[index])
+            touched.add(index)
             deleted += 1
         }
         if let hash { tell(&call, hash, key, expired: 0, deleted: deleted) }
+        touched.propagate(call, call.now)
     }
 
     // MARK: - HGETEX key [EX … | PX … | EXAT … | PXAT … | PERSIST] FIELDS numfields field [field ...]
@@ -328,6 +364,7 @@ enum HashExpiryCommands {
         let first = try firstField(call, options.index, notPositive)
         call.reply.array(call.arguments.count - first)
         var (expired, persisted, deleted) = (0, 0, 0)
+        var touched = TouchedFields(call)
         for index in first..<call.arguments.count {
             guard let hash, let field = hash.field(call.arguments[index]) else {
                 call.reply.null()
@@ -335,6 +372,9 @@ enum HashExpiryCommands {
             }
             call.reply.bulk(field.value)
             guard let deadline else { continue }
+            if deadline != HashValue.never || field.deadline != HashValue.never {
+                touched.add(index)
+            }
             if deadline <= call.now {
                 _ = hash.remove(call.arguments[index])
                 deleted += 1
@@ -348,6 +388,7 @@ enum HashExpiryCommands {
         }
         if persisted > 0 { call.changed(key, .hashPersist, by: persisted) }
         if let hash { tell(&call, hash, key, expired: expired, deleted: deleted) }
+        touched.propagate(call, deadline ?? HashValue.never)
     }
 
     /// Takes EX, PX, EXAT or PXAT with its time, if one is next.
@@ -478,6 +519,37 @@ enum HashExpiryCommands {
         tell(
             &call, hash, key, expired: options.deadline != nil && !isOver ? pairs : 0,
             deleted: isOver ? pairs : 0)
+        if call.isPropagated { propagateSetting(call, options, isOver: isOver) }
         call.reply.integer(1)
+    }
+
+    /// A span of time becomes a moment; the condition has held.
+    private static func propagateSetting(
+        _ call: borrowing Call, _ options: SettingOptions, isOver: Bool
+    ) {
+        let (first, count) = (options.firstField, call.arguments.count)
+        if isOver {
+            let request = call.beginPropagated("HDEL", 2 + (count - first) / 2)
+            request.add(call.arguments[1])
+            for index in stride(from: first, to: count, by: 2) {
+                request.add(call.arguments[index])
+            }
+            return
+        }
+        let isPlain = options.deadline == nil && !options.keepsDeadline
+        let words = isPlain ? 0 : options.keepsDeadline ? 3 : 4
+        let request = call.beginPropagated(isPlain ? "HSET" : "HSETEX", 2 + words + count - first)
+        request.add(call.arguments[1])
+        if let deadline = options.deadline {
+            request.add("PXAT")
+            request.add(deadline)
+        } else if options.keepsDeadline {
+            request.add("KEEPTTL")
+        }
+        if !isPlain {
+            request.add("FIELDS")
+            request.add(Int64((count - first) / 2))
+        }
+        for index in first..<count { request.add(call.arguments[index]) }
     }
 }

@@ -259,7 +259,11 @@ enum ListCommands {
             guard let list = try call.database.list(at: key) else { continue }
             call.reply.array(2)
             call.reply.bulk(key.bytes)
-            popElements(request.count, of: list, key, from: request.end, &call)
+            let taken = min(request.count, list.count)
+            popElements(taken, of: list, key, from: request.end, &call)
+            if call.isPropagated {
+                call.propagate(request.end == .front ? "LPOP" : "RPOP", key, Int64(taken))
+            }
             return true
         }
         return false

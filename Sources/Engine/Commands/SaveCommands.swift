@@ -1,4 +1,4 @@
-/// SAVE, BGSAVE, LASTSAVE: snapshots on demand.
+/// SAVE, BGSAVE, BGREWRITEAOF, LASTSAVE: writing to disk on demand.
 enum SaveCommands {
     static var table: [Command] {
         [
@@ -10,6 +10,10 @@ enum SaveCommands {
                 "BGSAVE", .atLeast(1), [.admin, .noScript, .noAsyncLoading], group: .server,
                 since: "1.0.0", "Writes a snapshot in the background.", syntax: "[SCHEDULE]",
                 saveInBackground),
+            Command(
+                "BGREWRITEAOF", .exactly(1), [.admin, .noScript, .noAsyncLoading], group: .server,
+                since: "1.0.0", "Writes a new base of the append-only file in the background.",
+                rewriteInBackground),
             Command(
                 "LASTSAVE", .exactly(1), [.loading, .stale, .fast], [.admin, .dangerous],
                 group: .server, since: "1.0.0",
@@ -56,6 +60,21 @@ enum SaveCommands {
         if call.server.child(at: .snapshot) != nil {
             throw .text("ERR Background save already in progress")
         }
+    }
+
+    // MARK: - BGREWRITEAOF
+
+    /// It begins at the end of the turn, or when the child that works now has ended.
+    static func rewriteInBackground(_ call: inout Call) throws(CommandError) {
+        if call.server.child(at: .rewrite) != nil {
+            throw .text("ERR Background append only file rewriting already in progress")
+        }
+        let waits = call.server.hasChild || call.server.holdsWaitersBack
+        call.server.wantRewrite()
+        call.reply.simple(
+            waits
+                ? "Background append only file rewriting scheduled"
+                : "Background append only file rewriting started")
     }
 
     // MARK: - LASTSAVE

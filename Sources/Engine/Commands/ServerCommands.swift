@@ -96,6 +96,7 @@ enum ServerCommands {
             removed += call.keyspace[index].removeAll(lazily: lazily)
         }
         call.changedWholesale(by: removed)
+        if call.isPropagated { call.propagateInAnyCase() }
         call.server.dataWasFlushed()
         call.reply.ok()
     }
@@ -103,6 +104,7 @@ enum ServerCommands {
     static func flushdb(_ call: inout Call) throws(CommandError) {
         let lazily = try isLazy(&call)
         call.changedWholesale(by: call.database.removeAll(lazily: lazily))
+        if call.isPropagated { call.propagateInAnyCase() }
         call.reply.ok()
     }
 

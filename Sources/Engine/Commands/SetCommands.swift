@@ -227,14 +227,24 @@ enum SetCommands {
         if call.arguments.count > 2 { return try spopSeveral(&call) }
         let key = call.key(1)
         guard let set = try call.database.set(key) else { return call.reply.null() }
-        popRandom(set, &call.reply)
+        if call.isPropagated { propagateRemoval(call, key, 1) }
+        popRandom(set, &call)
         call.changed(key, .setPop)
         call.deleteIfEmpty(set.count, set.entry, key)
     }
 
     @inline(__always)
-    private static func popRandom(_ set: SetValue, _ reply: inout ReplyWriter) {
-        set.popRandom { reply.bulk($0) }
+    private static func popRandom(_ set: SetValue, _ call: inout Call) {
+        let feed: EffectFeed? = call.isPropagated ? call.keyspace.feed : nil
+        set.popRandom { member in
+            call.reply.bulk(member)
+            if let feed { member.withBytes { feed.add($0) } }
+        }
+    }
+
+    /// Begins a SREM of so many members, which are added as chance picks them.
+    private static func propagateRemoval(_ call: borrowing Call, _ key: Key, _ count: Int) {
+        call.beginPropagated("SREM", count + 2).add(key.bytes)
     }
 
     private static func spopSeveral(_ call: inout Call) throws(CommandError) {
@@ -249,12 +259,22 @@ enum SetCommands {
             replyMembers(&call, set)
             call.changed(key, .setPop, by: taken)
             call.database.remove(set.entry, key)
-            return call.notify(key, .delete)
+            call.notify(key, .delete)
+            if call.isPropagated { call.propagate("DEL", key) }
+            return
         }
         call.reply.set(taken)
-        for _ in 0..<taken { popRandom(set, &call.reply) }
+        for index in 0..<taken {
+            if call.isPropagated && index % removedAtOnce == 0 {
+                propagateRemoval(call, key, min(removedAtOnce, taken - index))
+            }
+            popRandom(set, &call)
+        }
         call.changed(key, .setPop, by: taken)
     }
+
+    /// Members in one SREM of the feed, as Redis has it.
+    private static let removedAtOnce = 1024
 
     // MARK: - SRANDMEMBER key [count]
 

@@ -323,6 +323,9 @@ enum SortedSetCommands {
     enum End {
         case lowest, highest
 
+        /// The command that takes from this end of one set, without waiting.
+        var popName: StaticString { self == .lowest ? "ZPOPMIN" : "ZPOPMAX" }
+
         init?(_ word: ByteView) {
             if word.equalsIgnoringCase("MIN") {
                 self = .lowest
@@ -410,6 +413,7 @@ enum SortedSetCommands {
             call.reply.bulk(key.bytes)
             call.reply.array(count)
             take(&call, key, entry, request.end, count, isNested: true)
+            if call.isPropagated { call.propagate(request.end.popName, key, Int64(count)) }
             return true
         }
         return false

@@ -165,6 +165,7 @@ enum StringCommands {
         call.reply.string(entry)
         call.database.remove(entry, key)
         call.changed(key, .delete)
+        if call.isPropagated { call.propagate("DEL", key) }
     }
 
     // MARK: - GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
@@ -178,13 +179,17 @@ enum StringCommands {
         if deadline != 0 {
             if options.isAbsolute && hasPassed(deadline, call.keyspace) {
                 call.database.remove(entry, key)
-                return call.changed(key, .delete)
+                call.changed(key, .delete)
+                if call.isPropagated { call.propagate("DEL", key) }
+                return
             }
             guard call.database.setDeadline(deadline, of: entry, key) else { throw .outOfMemory }
             call.changed(key, .expire)
+            if call.isPropagated { call.propagate("PEXPIREAT", key, deadline) }
         } else if options.flags.contains(.persist) && entry.hasDeadline {
             guard call.database.removeDeadline(of: entry, key) else { throw .outOfMemory }
             call.changed(key, .persist)
+            if call.isPropagated { call.propagate("PERSIST", key) }
         }
     }
 
@@ -228,6 +233,7 @@ enum StringCommands {
         try replyValue(&call, key)
         try store(&call, key, 2, deadline: 0)
         call.changed(key, .set)
+        if call.isPropagated { call.propagate("SET", key, call.arguments[2]) }
     }
 
     /// Replies the string at `key` or null.
@@ -314,7 +320,34 @@ enum StringCommands {
         try store(&call, key, 2, deadline: deadline)
         call.changed(key, .set)
         if hasDeadline { call.notify(key, .expire) }
+        if call.isPropagated { propagateSet(call, options, hasDeadline ? deadline : nil) }
         if !flags.contains(.get) { call.reply.ok() }
+    }
+
+    /// A span of time becomes a moment; what the old value decided is decided.
+    private static func propagateSet(
+        _ call: borrowing Call, _ options: SetOptions, _ deadline: Int64?
+    ) {
+        let key = call.key(1)
+        if let deadline {
+            propagateSet(call, key, call.arguments[2], deadline: deadline)
+        } else if !options.flags.isDisjoint(with: [.get, .ifEqual]) {
+            let keeps = options.flags.contains(.keep)
+            let request = call.beginPropagated("SET", keeps ? 4 : 3)
+            request.add(key.bytes)
+            request.add(call.arguments[2])
+            if keeps { request.add("KEEPTTL") }
+        }
+    }
+
+    private static func propagateSet(
+        _ call: borrowing Call, _ key: Key, _ value: ByteView, deadline: Int64
+    ) {
+        let request = call.beginPropagated("SET", 5)
+        request.add(key.bytes)
+        request.add(value)
+        request.add("PXAT")
+        request.add(deadline)
     }
 
     /// Whether the condition of the options holds for what is at the key.
@@ -361,6 +394,9 @@ enum StringCommands {
         try store(&call, key, 3, deadline: deadline)
         call.changed(key, .set)
         call.notify(key, .expire)
+        if call.isPropagated {
+            propagateSet(call, key, call.arguments[3], deadline: deadline)
+        }
         call.reply.ok()
     }
 
@@ -402,7 +438,12 @@ enum StringCommands {
             let key = call.key(index)
             try store(&call, key, index &+ 1, deadline: deadline)
             call.changed(key, .set)
-            if deadline != 0 { call.notify(key, .expire) }
+            if deadline != 0 {
+                call.notify(key, .expire)
+                if call.isPropagated {
+                    propagateSet(call, key, call.arguments[index &+ 1], deadline: deadline)
+                }
+            }
             index &+= 2
         }
     }
@@ -558,6 +599,12 @@ enum StringCommands {
             try call.database.setBytes(
                 key, text, deadline: entry?.deadline ?? 0, encoding: .inline)
             call.changed(key, .incrementByFloat)
+            if call.isPropagated {
+                let request = call.beginPropagated("SET", 4)
+                request.add(key.bytes)
+                request.add(text)
+                request.add("KEEPTTL")
+            }
             call.reply.bulk(text)
         }
     }
@@ -571,6 +618,7 @@ enum StringCommands {
         guard entry.stringEquals(call.arguments[2]) else { return call.reply.integer(0) }
         call.database.remove(entry, key)
         call.changed(key, .delete)
+        if call.isPropagated { call.propagate("DEL", key) }
         call.reply.integer(1)
     }
 

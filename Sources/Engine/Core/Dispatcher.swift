@@ -23,6 +23,7 @@ extension Server {
     func run(_ call: inout Call, _ number: Int32) {
         let errorsBefore = call.reply.errorCount
         let lengthBefore = call.reply.count
+        let changesBefore = keyspace.counters.changes
         call.connection.lastCommand = number
         // Reading the counter costs as much as a lookup: one command ends where the next begins.
         let start = call.endTicks != 0 ? call.endTicks : TickScale.ticks()
@@ -40,10 +41,7 @@ extension Server {
             look(at: &call, number, ticks: elapsed, replyBytes: call.reply.count &- lengthBefore)
             call.endTicks = 0
         }
-        if !keyspace.interest.isEmpty && keyspace.hasEvents {
-            followEvents(of: &call)
-            call.endTicks = 0
-        }
+        if !keyspace.interest.isEmpty { followEffects(of: &call, changesBefore: changesBefore) }
     }
 
     /// An error stands alone: a reply begun before memory ran out is taken back.
@@ -62,14 +60,18 @@ extension Server {
 
     /// Hands the effects of a command to whoever follows the keyspace.
     @inline(never)
-    func followEvents(of call: inout Call) {
+    private func followEffects(of call: inout Call, changesBefore: Int) {
+        if keyspace.interest.contains(.propagation) {
+            propagate(call, changesBefore: changesBefore)
+        }
+        guard keyspace.hasEvents else { return }
         followEvents()
         releaseMessagesAfterCommand(&call)
+        call.endTicks = 0
     }
 
     /// Hands the recorded effects, those of `speaker` or of nobody, to whoever follows the keyspace.
     func followEvents() {
-        // Propagation joins here, with its bit of interest.
         repeat {
             for event in keyspace.takeEvents() {
                 if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
@@ -259,7 +261,7 @@ extension Server {
     /// Why the server cannot run such a command now.
     private func refusal(
         _ connection: Connection, _ number: Int32, _ flags: CommandFlags
-    ) -> StaticString? {
+    ) -> String? {
         if gate.contains(.saveFailed) && settings.stopsWritesOnSaveError
             && !settings.savePoints.isEmpty
             && (flags.contains(.write) || commands[number].fullName == "ping")
@@ -271,6 +273,11 @@ extension Server {
                 (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
                 the RDB error.
                 """
+        }
+        if gate.contains(.appendFailed)
+            && (flags.contains(.write) || commands[number].fullName == "ping")
+        {
+            return appendRefusal
         }
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"

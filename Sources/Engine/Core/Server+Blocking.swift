@@ -133,6 +133,7 @@ extension Server {
         let outer = speaker
         takeOutput(&call)
         let before = call.reply.count
+        let changesBefore = keyspace.counters.changes
         let start = TickScale.ticks()
         do throws(CommandError) {
             try commands.index.run(parked.command, &call)
@@ -140,6 +141,9 @@ extension Server {
             call.reply.error(error)
             statistics.countError(call.reply.lastError)
             statistics.countFailed(parked.command)
+        }
+        if keyspace.interest.contains(.propagation) {
+            propagate(call, changesBefore: changesBefore)
         }
         if !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
         if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }

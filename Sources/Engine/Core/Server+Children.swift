@@ -182,7 +182,7 @@ extension Server {
             guard let child = releaseChild() else { continue }
             switch child.work {
             case .snapshot: snapshotEnded(child, reaped.ending)
-            case .rewrite: break
+            case .rewrite: rewriteEnded(child, reaped.ending)
             }
         }
     }

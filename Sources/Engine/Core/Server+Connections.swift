@@ -246,7 +246,7 @@ extension Server {
             log.verbose("\(reason) id=\(connection.id) addr=\(connection.peerName)")
         }
         connection.gate.insert(.closing)
-        network?.remove(connection)
+        if connection.transport.isOpen { network?.remove(connection) }
         connection.transport.close()
         connection.large = nil
         forgetBlocked(connection)

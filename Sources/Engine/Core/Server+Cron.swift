@@ -86,6 +86,7 @@ extension Server {
         obeyStopRequest()
         readChildReports()
         saveIfDue()
+        rewriteIfGrown()
         limitTracking()
         clientMemory.mayEvict = true
         sampling.cronTurns &+= 1

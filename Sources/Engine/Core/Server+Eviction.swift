@@ -31,8 +31,14 @@ struct Eviction {
 extension Server {
     /// Whether more memory is used than `maxmemory` allows.
     var isOverMemoryLimit: Bool {
-        settings.maxMemoryBytes > 0 && UInt64(usedMemory) > settings.maxMemoryBytes
+        guard settings.maxMemoryBytes > 0 else { return false }
+        let used = usedMemory
+        return UInt64(used) > settings.maxMemoryBytes
+            && UInt64(max(0, used - uncountedMemory)) > settings.maxMemoryBytes
     }
+
+    /// Bytes on their way to the append-only file: evicting keys would make them more.
+    var uncountedMemory: Int { keyspace.feed.memoryBytes + appendOnly.log.pendingBytes }
 
     /// Evicts keys until the memory in use is below the limit, or for as long as a command may wait.
     @inline(never)
@@ -49,6 +55,7 @@ extension Server {
         guard settings.maxMemoryPolicy != .noEviction else { return .failed }
         let start = Clock.monotonicNanoseconds()
         let outcome = evict(until: start &+ evictionNanoseconds)
+        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit(asTransaction: false) }
         if keyspace.hasEvents { followEvents() }
         noteLatency(.evictionCycle, nanoseconds: Clock.monotonicNanoseconds() - start)
         switch outcome {
@@ -138,7 +145,7 @@ extension Server {
             guard let entry = database.entryDueOrNot(key), entry.hasDeadline || !onlyExpiring,
                 database.rank(of: entry, by: measure) >= candidate.rank
             else { return false }
-            database.evict(entry, key)
+            database.evict(entry, key, unlinks: settings.lazyEviction)
             return true
         }
     }
@@ -166,7 +173,8 @@ extension Server {
             if let entry = database.randomVictim(
                 onlyExpiring: onlyExpiring, draw: { random.next() })
             {
-                database.evict(entry, Key(bytes: entry.key, hash: keyspace.hasher.hash(entry.key)))
+                let key = Key(bytes: entry.key, hash: keyspace.hasher.hash(entry.key))
+                database.evict(entry, key, unlinks: settings.lazyEviction)
                 return
             }
         }

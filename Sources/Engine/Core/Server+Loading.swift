@@ -69,21 +69,27 @@ extension Server {
         }
     }
 
-    private func beginLoading(_ bytes: Int) {
+    /// From now on clients are told that the data is not there yet.
+    func beginLoading(_ bytes: Int) {
         gate.insert(.loading)
         snapshots.loading = LoadProgress(
             startedSeconds: clock.wallMilliseconds / 1000, totalBytes: bytes)
     }
 
-    private func endLoading() {
+    func endLoading() {
         gate.remove(.loading)
         snapshots.loading = nil
     }
 
     /// Serves who is ready; false once the server is to end.
     private func continueLoading(_ position: Int, _ report: SnapshotReport) -> Bool {
-        snapshots.loading?.loadedBytes = position
         snapshots.loading?.usedMemoryBytes = report.fact("used-mem").flatMap { Int($0) } ?? 0
+        return continueLoading(position)
+    }
+
+    /// The same.
+    func continueLoading(_ position: Int) -> Bool {
+        snapshots.loading?.loadedBytes = position
         serveMeanwhile()
         return !lifecycle.shouldStop
     }

@@ -54,7 +54,11 @@ extension Server {
             let connection = connections.find(
                 place: event.token.index, generation: event.token.generation)
         else { return }
-        if event.readiness.contains(.writable) { send(connection) }
+        if event.readiness.contains(.writable) {
+            // Among the replies may be one to what this turn has done.
+            if !keyspace.feed.isEmpty { handEffectsOver() }
+            send(connection)
+        }
         if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
             if connection.gate.contains(.closing) {
                 if event.readiness.contains(.closed) {
@@ -80,6 +84,7 @@ extension Server {
 
     /// What is done before the loop may sleep, in this order: replies leave last.
     func beforeSleep() {
+        handEffectsOver()
         if tracking.hasBroadcasts { broadcastChanges() }
         sendReplies()
         closeMarked()
@@ -134,10 +139,6 @@ extension Server {
         }
         let commands = statistics.commandsTotal &- commandsBefore
         if commands > statistics.mostCommandsInLoop { statistics.mostCommandsInLoop = commands }
-    }
-
-    private func backgroundReported() {
-        _ = background?.takeCompletions()
     }
 
     // MARK: - Work in slices
@@ -210,6 +211,8 @@ extension Server {
         }
         keyspace.refreshEarliestDeadline()
         if didReachCap { keyspace.counters.expiredTimeCapReached += 1 }
+        // Keys that expire by themselves have nothing to do with each other.
+        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit(asTransaction: false) }
         if keyspace.hasEvents { followEvents() }
         let elapsed = Clock.monotonicNanoseconds() - start
         statistics.expireCycleMicroseconds += Int(elapsed / 1000)

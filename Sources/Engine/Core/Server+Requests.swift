@@ -201,7 +201,9 @@ extension Server {
             if batch.parsedArguments > 0 {
                 batch.append(slot: index, command: commandNumber(), inputEnd: 0)
                 connection.gate.insert(.large)
-                large.keepsBlocks = !monitors.isEmpty
+                // They are shown, or written to the feed, after the command.
+                large.keepsBlocks =
+                    !monitors.isEmpty || keyspace.interest.contains(.propagation)
             }
         case .incomplete: break
         case .malformed(let error): slots[index].failure = error

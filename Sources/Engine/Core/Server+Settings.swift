@@ -11,6 +11,7 @@ extension Server {
         keyspace.limits.longestString = settings.maxBulkBytes
         keyspace.encodingLimits = encodingLimits
         keyspace.accessRule = accessRule
+        keyspace.feed.unlinksExpired = settings.lazyExpire
         statistics.tracksLatency = settings.latencyTracking
         access.opensChannels = settings.aclChannelDefault == .allChannels
         followLogSettings()
@@ -91,6 +92,7 @@ extension Server {
         case .crashHandlers: installCrashHandlers()
         case .password: requirePassword()
         case .tls: try refuseTLS()
+        case .appendOnly: try followAppendOnlySetting()
         case .maxMemory: warnOfSmallMemoryLimit()
         default: break  // Read anew each time, or of a feature that does not exist yet.
         }

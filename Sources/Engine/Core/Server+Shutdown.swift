@@ -12,6 +12,7 @@ extension Server {
     func shutDown(_ options: ShutdownOptions) -> Bool {
         log.warning("User requested shutdown...")
         lifecycle.service.tellStopping()
+        guard finishAppending(force: options.contains(.force)) else { return false }
         if mustSave(options) && !save(options) {
             log.warning(
                 "Errors trying to shut down the server. Check the logs for more information.")

@@ -78,14 +78,18 @@ extension Server {
         log.notice("DB saved on disk")
     }
 
-    private func fillSnapshot(
-        _ descriptor: Int32, _ onProgress: (Int) -> Void
+    /// Writes a snapshot of all data to an open file.
+    func fillSnapshot(
+        _ descriptor: Int32, isAppendOnlyBase: Bool = false, _ onProgress: (Int) -> Void
     ) throws(SystemError) {
         var writer = DumpWriter(
             toFile: descriptor, compresses: settings.snapshotCompression,
             checks: settings.snapshotChecksum,
-            syncsIncrementally: settings.snapshotIncrementalSync)
-        SnapshotWriter(keyspace: keyspace, facts: snapshotFacts)
+            syncsIncrementally: isAppendOnlyBase
+                ? settings.aofRewriteIncrementalSync : settings.snapshotIncrementalSync)
+        var facts = snapshotFacts
+        facts.isAppendOnlyBase = isAppendOnlyBase
+        SnapshotWriter(keyspace: keyspace, facts: facts)
             .write(to: &writer, onProgress: onProgress)
         if let failure = writer.failure { throw failure }
     }

@@ -114,6 +114,8 @@ extension Server {
             leaveOutReply(&call, start)
         }
         holdsWaitersBack = false
+        // What waiting clients do next is not part of it.
+        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit() }
         call.mayBlock = true
         (call.arguments, call.command) = (arguments, command)
         call.connection.lastCommand = command

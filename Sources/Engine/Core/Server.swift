@@ -51,6 +51,7 @@ final class Server {
     /// The forked process that saves, if there is one.
     var children = ChildState()
     var snapshots = SnapshotState()
+    var appendOnly: AppendOnlyState
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()
@@ -77,6 +78,8 @@ final class Server {
         static let memoryLimit = Gate(rawValue: 1 << 2)
         /// The last snapshot failed; writes are refused for it where the settings say so.
         static let saveFailed = Gate(rawValue: 1 << 4)
+        /// The append-only file cannot be written or is not trusted, and writes are refused for it.
+        static let appendFailed = Gate(rawValue: 1 << 5)
         /// About to end: nothing is executed any more.
         static let stopping = Gate(rawValue: 1 << 16)
     }
@@ -86,6 +89,7 @@ final class Server {
         background: Background? = nil, arena: Arena? = nil, freesDataAtEnd: Bool = false
     ) {
         self.settings = settings
+        appendOnly = AppendOnlyState(settings)
         self.freesDataAtEnd = freesDataAtEnd
         self.log = log
         self.clock = clock
@@ -205,6 +209,8 @@ struct DebugSwitches {
     /// DEBUG REPLYBUFFER PEAK-RESET-TIME, in milliseconds.
     var replyPeakResetMilliseconds: Int64 = 5000
     var replyBufferResizing = true
+    /// DEBUG AOF-FLUSH-SLEEP, in microseconds: before each write of the append-only file.
+    var appendDelayMicroseconds: UInt32 = 0
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
     var skipsChecksums = false
     /// DEBUG SET-DISABLE-DENY-SCRIPTS.

@@ -60,9 +60,14 @@ extension Database {
     func hasVictims(onlyExpiring: Bool) -> Bool { onlyExpiring ? expiringCount > 0 : count > 0 }
 
     /// Removes `entry`, found at `key`, for want of memory.
-    func evict(_ entry: Entry, _ key: Key) {
+    ///
+    /// - Parameter unlinks: `lazyfree-lazy-eviction`, which those who repeat it are told.
+    func evict(_ entry: Entry, _ key: Key, unlinks: Bool) {
         keyspace.counters.evicted &+= 1
-        if !keyspace.interest.isEmpty { keyspace.record(key.bytes, .evicted, in: self) }
+        if keyspace.interest.isInEvents { keyspace.record(key.bytes, .evicted, in: self) }
+        if keyspace.interest.contains(.propagation) {
+            keyspace.feed.appendRemoval(of: key.bytes, in: index, unlinks: unlinks)
+        }
         remove(entry, key)
     }
 }

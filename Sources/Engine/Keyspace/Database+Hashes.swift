@@ -50,7 +50,9 @@ extension Database {
         guard keyspace.expiryPolicy == .remove else { return false }
         let hash = hashValue(entry)
         guard hash.isDue(hash.earliestDeadline) else { return false }
-        return purge(hash, key, limit: Self.fieldsPurgedOnAccess)
+        // Whoever repeats the command that follows must find what it has found: nothing due.
+        let isRepeated = keyspace.interest.contains(.propagation)
+        return purge(hash, key, limit: isRepeated ? .max : Self.fieldsPurgedOnAccess)
     }
 
     /// One step of active expiry: removes some due fields of a hash, and the hash with the last.
@@ -60,12 +62,17 @@ extension Database {
     }
 
     private func purge(_ hash: HashValue, _ key: Key, limit: Int) -> Bool {
-        let removed = hash.purge(limit: limit)
+        let isPropagated = keyspace.interest.contains(.propagation)
+        let removed = hash.purge(limit: limit) { field in
+            if isPropagated {
+                keyspace.feed.appendExpiry(ofField: field, at: key.bytes, in: index)
+            }
+        }
         guard removed > 0 else { return false }
         keyspace.counters.expiredFields &+= removed
-        if !keyspace.interest.isEmpty { keyspace.record(key.bytes, .hashExpired, in: self) }
+        if keyspace.interest.isInEvents { keyspace.record(key.bytes, .hashExpired, in: self) }
         guard hash.count == 0 else { return false }
-        if !keyspace.interest.isEmpty { keyspace.record(key.bytes, .delete, in: self) }
+        if keyspace.interest.isInEvents { keyspace.record(key.bytes, .delete, in: self) }
         remove(hash.entry, key)
         return true
     }

@@ -233,7 +233,7 @@ struct Database {
             access: keyspace.creationStamp)
         table.insert(handle, hash: key.hash)
         if deadline != 0 { attachDeadline(deadline, to: entry, hash: key.hash) }
-        if !keyspace.interest.isEmpty {
+        if keyspace.interest.isInEvents {
             keyspace.record(key.bytes, KeyEvent("new", .new), in: self)
         }
         return entry
@@ -451,8 +451,11 @@ struct Database {
     @inline(never)
     private func removeIfExpired(_ entry: Entry, _ key: Key) -> Bool {
         guard let deadline = entry.deadline, keyspace.now > deadline else { return false }
-        if keyspace.expiryPolicy == .hide { return true }
-        expire(entry, key)
+        switch keyspace.expiryPolicy {
+        case .remove: expire(entry, key)
+        case .hide: break
+        case .ignore: return false
+        }
         return true
     }
 
@@ -465,7 +468,10 @@ struct Database {
 
     private func expire(_ entry: Entry, _ key: Key) {
         keyspace.counters.expired &+= 1
-        if !keyspace.interest.isEmpty { keyspace.record(key.bytes, .expired, in: self) }
+        if keyspace.interest.isInEvents { keyspace.record(key.bytes, .expired, in: self) }
+        if keyspace.interest.contains(.propagation) {
+            keyspace.feed.appendExpiry(of: key.bytes, in: index)
+        }
         remove(entry, key)
     }
 
@@ -578,7 +584,7 @@ struct Database {
         target.table.insert(handle, hash: newKey.hash)
         if deadline != 0 { target.attachDeadline(deadline, to: moved, hash: newKey.hash) }
         if moved.isOf(.hash) { target.indexFields(of: moved, newKey) }
-        if !keyspace.interest.isEmpty {
+        if keyspace.interest.isInEvents {
             keyspace.record(newKey.bytes, KeyEvent("new", .new), in: target)
         }
         return true
@@ -615,7 +621,7 @@ struct Database {
         while count > 0 {
             let entry = Entry(table.randomEntry(seed: generator.next()), arena)
             guard let deadline = entry.deadline, keyspace.now > deadline else { return entry }
-            let isHidden = keyspace.expiryPolicy == .hide
+            let isHidden = keyspace.expiryPolicy != .remove
             attempts += 1
             if isHidden && attempts > 100 { return entry }
             if !isHidden {

@@ -78,13 +78,6 @@ struct RecordedEvent {
     let key: [UInt8]
 }
 
-/// A request that, whenever it is repeated, has the effect a command has had: no time, no chance and
-/// nobody waiting decides about it.
-struct PropagatedRequest: Equatable {
-    let database: Int
-    let arguments: [[UInt8]]
-}
-
 /// Everything the databases share: arena, hash seed, time, counters, and who wants to know of changes.
 ///
 /// A trivial handle to state at a fixed address; created once for the life of the server.
@@ -99,6 +92,10 @@ struct Keyspace {
         static let watchers = Interest(rawValue: 4)
         static let tracking = Interest(rawValue: 8)
         static let blocked = Interest(rawValue: 16)
+
+        /// Whether anybody wants events; the feed of effects takes none.
+        @inline(__always)
+        var isInEvents: Bool { rawValue & ~Interest.propagation.rawValue != 0 }
     }
 
     private struct State {
@@ -117,7 +114,7 @@ struct Keyspace {
         var databases: UnsafeMutablePointer<Database>
         var databaseCount: Int
         var events: ContiguousArray<RecordedEvent>
-        var propagated: ContiguousArray<PropagatedRequest> = []
+        let feed: EffectFeed
         var graveyard: Graveyard
         var limits: StringLimits
         let values: ValueContext
@@ -130,10 +127,11 @@ struct Keyspace {
         var notifiedKinds = UInt32.max
     }
 
-    /// What is done with an expired key that is met: a primary removes it, a replica (and whoever
-    /// may not write at the moment) only looks away, until its primary removes it.
+    /// What is done with an expired key that is met: a primary removes it; a replica (and whoever
+    /// may not write at the moment) only looks away, until its primary removes it; and whoever repeats
+    /// what was done in the past sees it, as it was seen then.
     enum ExpiryPolicy {
-        case remove, hide
+        case remove, hide, ignore
     }
 
     /// Counted for INFO.
@@ -166,7 +164,8 @@ struct Keyspace {
             to: State(
                 arena: arena, hasher: hasher, now: 0,
                 interest: [], counters: Counters(), databases: databases,
-                databaseCount: databaseCount, events: [], graveyard: Graveyard(),
+                databaseCount: databaseCount, events: [], feed: EffectFeed.create(),
+                graveyard: Graveyard(),
                 limits: StringLimits(),
                 values: ValueContext.create(arena: arena, hasher: hasher)))
         for index in 0..<databaseCount {
@@ -183,6 +182,7 @@ struct Keyspace {
         while freeBuried(entries: .max) {}
         state.pointee.databases.deallocate()
         state.pointee.values.destroy()
+        state.pointee.feed.destroy()
         state.pointee.arena.destroy()
         state.deinitialize(count: 1)
         state.deallocate()
@@ -223,8 +223,13 @@ struct Keyspace {
         get { state.pointee.now }
         nonmutating set {
             state.pointee.now = newValue
-            state.pointee.values.now = newValue
+            tellValuesTime()
         }
+    }
+
+    /// Fields of hashes expire by the same policy as keys: before the beginning of time none is due.
+    private func tellValuesTime() {
+        state.pointee.values.now = expiryPolicy == .ignore ? .min : now
     }
 
     /// What an access leaves in an entry, `untouched` where it is to leave nothing.
@@ -339,7 +344,10 @@ struct Keyspace {
 
     var expiryPolicy: ExpiryPolicy {
         get { state.pointee.expiryPolicy }
-        nonmutating set { state.pointee.expiryPolicy = newValue }
+        nonmutating set {
+            state.pointee.expiryPolicy = newValue
+            tellValuesTime()
+        }
     }
 
     // MARK: - Effects
@@ -356,7 +364,7 @@ struct Keyspace {
     @inline(__always)
     func changed(_ key: ByteView, _ event: KeyEvent, in database: Database, by changes: Int = 1) {
         state.pointee.counters.changes &+= changes
-        if !state.pointee.interest.isEmpty { record(key, event, in: database) }
+        if state.pointee.interest.isInEvents { record(key, event, in: database) }
     }
 
     @inline(never)
@@ -367,7 +375,7 @@ struct Keyspace {
     }
 
     private func isFollowed(_ key: ByteView, _ event: KeyEvent) -> Bool {
-        if !interest.isDisjoint(with: [.propagation, .tracking]) { return true }
+        if interest.contains(.tracking) { return true }
         if interest.contains(.notifications)
             && notifiedKinds & 1 << UInt32(event.kind.rawValue) != 0
         {
@@ -405,18 +413,9 @@ struct Keyspace {
 
     var hasEvents: Bool { !state.pointee.events.isEmpty }
 
-    /// States the form in which a command's effect reaches replicas and the AOF.
-    func propagate(_ arguments: [[UInt8]], in database: Database) {
-        state.pointee.propagated.append(
-            PropagatedRequest(database: database.index, arguments: arguments))
-    }
-
-    /// The forms stated since the last call, oldest first.
-    func takePropagated() -> ContiguousArray<PropagatedRequest> {
-        let propagated = state.pointee.propagated
-        state.pointee.propagated = []
-        return propagated
-    }
+    /// What was done, for the append-only file and replicas.
+    @inline(__always)
+    var feed: EffectFeed { state.pointee.feed }
 
     // MARK: - Memory
 

@@ -11,6 +11,7 @@ struct LatencyMonitor {
         case expireCycle = "expire-cycle"
         case evictionCycle = "eviction-cycle"
         case fork
+        case syncAlways = "aof-fsync-always"
     }
 
     struct Sample: Equatable {

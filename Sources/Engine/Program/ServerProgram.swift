@@ -14,7 +14,8 @@ public enum ServerProgram {
     /// - Returns: the exit status.
     private static func run(as name: String, _ arguments: [[UInt8]]) -> Int32 {
         let tool = name.split(separator: "/").last ?? ""
-        if tool.hasSuffix("check-rdb") || tool.hasSuffix("check-aof") {
+        if tool.hasSuffix("check-aof") { return checkAppendOnly(as: name, arguments) }
+        if tool.hasSuffix("check-rdb") {
             complain("\(tool) is not part of this version.\n")
             return 1
         }
@@ -44,6 +45,18 @@ public enum ServerProgram {
             }
         }
         return 0
+    }
+
+    private static func checkAppendOnly(as name: String, _ arguments: [[UInt8]]) -> Int32 {
+        let words = arguments.map { ConfigFile.lossy($0) }
+        let check = AppendOnlyCheck(words, say: say) {
+            readLine()?.lowercased().hasPrefix("y") ?? false
+        }
+        guard let check else {
+            complain(AppendOnlyCheck.usage(name))
+            return 1
+        }
+        return check.run()
     }
 
     /// As error messages call it.

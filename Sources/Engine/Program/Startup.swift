@@ -170,12 +170,29 @@ struct Startup {
     }
 
     private func load(_ server: Server) throws(Failure) {
+        do throws(AppendOnlyError) {
+            try server.readAppendOnlyManifest()
+            if settings.appendOnly {
+                guard try server.loadAppendOnly(servesMeanwhile: true) else { return }
+            }
+        } catch {
+            throw .refused(error.text)
+        }
+        if settings.appendOnly { return try append(server) }
         do throws(DumpError) {
             try server.loadSnapshot(servesMeanwhile: true)
         } catch {
             if case .interrupted = error { return }
             log.warning("Terminating server after rdb file reading failure.")
             throw .refused("Fatal error loading the DB: \(error.text). Exiting.")
+        }
+    }
+
+    private func append(_ server: Server) throws(Failure) {
+        do throws(SystemError) {
+            try server.beginAppending()
+        } catch {
+            throw .refused("Can't begin to write the append only file: \(error)")
         }
     }
 
@@ -214,7 +231,6 @@ struct Startup {
     /// Settings of a peer's file that promise what this version does not do.
     private func warnOfMissingFeatures() {
         let asked: [(name: String, isAsked: Bool, means: String)] = [
-            ("appendonly", settings.appendOnly, "no append-only file is written"),
             ("replicaof", settings.replicaOf != nil, "this server is no replica"),
             ("cluster-enabled", settings.clusterEnabled, "there are no slots"),
             ("tls-port", settings.tlsPort != 0, "nothing listens there"),

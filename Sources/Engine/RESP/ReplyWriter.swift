@@ -107,6 +107,16 @@ struct ReplyWriter: ~Copyable {
 
     mutating func raw(_ literal: StaticString) { raw(ByteView(literal)) }
 
+    /// Puts bytes before those from `index` on, which are moved.
+    mutating func insert(_ bytes: ByteView, at index: Int) {
+        precondition(index >= 0 && index <= count, "inserted outside the bytes")
+        let moved = count &- index
+        let place = room(bytes.count) - moved
+        memmove(place + bytes.count, place, moved)
+        copyBytes(from: bytes.start, to: place, count: bytes.count)
+        tail &+= bytes.count
+    }
+
     /// A line of text, or an array as RESP2 has it, as this protocol marks what is pushed.
     mutating func message(_ bytes: ByteView) {
         precondition(bytes.count > 0, "a message has a mark")

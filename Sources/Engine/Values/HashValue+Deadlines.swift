@@ -125,16 +125,17 @@ extension HashValue {
     ///
     /// Afterwards `earliestDeadline` is in the future, or there was more to do. O(fields that go)
     /// in a table, one walk otherwise. An empty hash is the caller's to delete.
-    func purge(limit: Int) -> Int {
+    func purge(limit: Int, showing show: (ByteView) -> Void = { _ in }) -> Int {
         guard expires, isDue(earliestDeadline) else { return 0 }
-        return isTable ? purgeTable(limit) : purgePacked()
+        return isTable ? purgeTable(limit, show) : purgePacked(show)
     }
 
-    private func purgePacked() -> Int {
+    private func purgePacked(_ show: (ByteView) -> Void) -> Int {
         var packed = self.packed
         var (offset, removed) = (packed.firstOffset, 0)
         while let record = packed.record(at: offset) {
             if isDue(record.deadline) {
+                show(record.name)
                 packed.remove(record)
                 removed += 1
             } else {
@@ -146,7 +147,7 @@ extension HashValue {
         return removed
     }
 
-    private func purgeTable(_ limit: Int) -> Int {
+    private func purgeTable(_ limit: Int, _ show: (ByteView) -> Void) -> Int {
         var (visited, removed) = (0, 0)
         while let deadlines = table.context.deadlines, isDue(deadlines.earliest),
             removed + visited < limit, let group = deadlines.earliestGroup()
@@ -156,6 +157,7 @@ extension HashValue {
             deadlines.set(group, due.nextDeadline)
             for handle in due.handles {
                 let block = FieldBlock(handle, arena)
+                show(block.field)
                 table.remove(entry: handle, hash: context.hasher.hash(block.field))
                 block.free(in: arena)
             }

@@ -66,21 +66,31 @@ final class TestServer {
         }
     }
 
-    /// The requests that replicas and the append-only file get to see of one command: its own where
-    /// it changed something and stated no other form.
+    /// The requests that replicas and the append-only file get to see of one command, whatever frames
+    /// them left out.
     func propagated(_ arguments: String...) -> [String] {
-        server.keyspace.interest.insert(.propagation)
-        defer { server.keyspace.interest.remove(.propagation) }
-        let before = server.keyspace.counters.changes
+        listen()
         client.run(arguments)
-        let stated = server.keyspace.takePropagated()
-        if !stated.isEmpty {
-            return stated.map { request in
-                request.arguments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
-            }
+        let requests = takeFeed()
+        server.keyspace.interest.remove(.propagation)
+        return requests.filter { !$0.hasPrefix("SELECT ") && $0 != "MULTI" && $0 != "EXEC" }
+    }
+
+    /// Lets what is done from now on go into the feed.
+    func listen() { server.keyspace.interest.insert(.propagation) }
+
+    /// The requests that went into the feed and were not taken yet.
+    func takeFeed() -> [String] {
+        takeFeedBytes().map { request in
+            request.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
         }
-        let changes = server.keyspace.counters.changes
-        return changes == before ? [] : [arguments.joined(separator: " ")]
+    }
+
+    /// The same, argument by argument.
+    func takeFeedBytes() -> [[[UInt8]]] {
+        let requests = RequestReader.requests(in: server.keyspace.feed.view.array)
+        server.keyspace.feed.removeAll()
+        return requests
     }
 
     var lines: [String] { server.log.lines }
@@ -119,5 +129,28 @@ final class TestClient {
         var replies: [Reply] = []
         while let reply = reader.next() { replies.append(reply) }
         return replies
+    }
+}
+
+/// Takes a run of whole requests apart.
+enum RequestReader {
+    static func requests(in bytes: [UInt8]) -> [[[UInt8]]] {
+        let batch = RequestBatch()
+        let parser = CommandParser(longestBulk: 512 << 20)
+        var requests: [[[UInt8]]] = []
+        bytes.withByteView { all in
+            var rest = all
+            while !rest.isEmpty {
+                batch.removeAll()
+                batch.beginParse()
+                guard case .request(let consumed) = parser.parse(rest, into: batch) else {
+                    preconditionFailure("no whole requests: \(rest.string)")
+                }
+                batch.append(slot: 0, command: 0, inputEnd: consumed)
+                requests.append(batch.arguments(of: batch[0]).arrays)
+                rest = rest.dropFirst(consumed)
+            }
+        }
+        return requests
     }
 }

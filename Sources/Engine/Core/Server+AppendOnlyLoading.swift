@@ -1,0 +1,204 @@
+import Reactor
+
+/// Loading the append-only file: the manifest, the base, then every increment in order.
+///
+/// Nothing expires meanwhile: what was there when a request was executed is there when it is repeated.
+/// A file that ends in the middle of something is cut back to where the last whole unit ended, if it is
+/// the last file and `aof-load-truncated` allows that; everything else that is wrong is fatal, and
+/// what the files hold is left as it is.
+extension Server {
+    /// Reads which files there are, also where nothing is appended now.
+    func readAppendOnlyManifest() throws(AppendOnlyError) {
+        guard keepsSnapshots else { return }
+        try appendOnly.log.readManifest()
+        guard settings.appendOnly, appendOnly.log.mustAdopt else { return }
+        let name = appendOnly.log.name
+        log.notice(
+            "Upgrading the AOF: the file \(name) becomes the base in \(appendOnly.log.folder)")
+        do throws(SystemError) {
+            try appendOnly.log.adopt(name)
+        } catch {
+            throw AppendOnlyError(text: "Can't move the old AOF into its folder: \(error)")
+        }
+    }
+
+    /// Loads all parts into databases that are empty.
+    ///
+    /// - Parameter servesMeanwhile: whether clients are answered now and then: most of them that the
+    ///   data is not there yet. Only where no request is being served.
+    /// - Returns: false if the server is to end before everything is loaded.
+    func loadAppendOnly(servesMeanwhile: Bool = false) throws(AppendOnlyError) -> Bool {
+        let parts = appendOnly.log.manifest.parts
+        guard !parts.isEmpty else { return true }
+        let start = Clock.monotonicNanoseconds()
+        let listened = keyspace.interest.contains(.propagation)
+        keyspace.interest.remove(.propagation)
+        let policy = keyspace.expiryPolicy
+        keyspace.expiryPolicy = .ignore
+        beginLoading(appendOnly.log.storedBytes)
+        appendOnly.nextLoadStop = servesMeanwhile ? settings.loadingEventIntervalBytes : .max
+        defer {
+            endLoading()
+            keyspace.expiryPolicy = policy
+            if listened { keyspace.interest.insert(.propagation) }
+        }
+        for (index, part) in parts.enumerated() {
+            try load(
+                part, isBase: index == 0 && appendOnly.log.manifest.base != nil,
+                isLast: index == parts.count - 1)
+        }
+        if lifecycle.shouldStop { return false }
+        snapshots.savedChanges = keyspace.counters.changes
+        log.notice("DB loaded from append only file: \(Self.seconds(since: start)) seconds")
+        return true
+    }
+
+    private static func seconds(since start: UInt64) -> String {
+        NumberText.fixed(Double(Clock.monotonicNanoseconds() - start) / 1e9, decimals: 3)
+    }
+
+    // MARK: - One part
+
+    private func load(
+        _ part: AppendOnlyManifest.Part, isBase: Bool, isLast: Bool
+    ) throws(AppendOnlyError) {
+        let start = Clock.monotonicNanoseconds()
+        let path = appendOnly.log.path(part.name)
+        let file = try openPart(path, part.name)
+        let size = (try? file.size()) ?? 0
+        if size > 0 {
+            let offset = try loadSnapshotPart(file.descriptor, size, part.name)
+            var reader = AppendOnlyReader(file.descriptor, from: offset)
+            if let end = try repeatRequests(from: &reader, part.name, isLast: isLast) {
+                try cut(path, part.name, to: end)
+            }
+        }
+        if isBase { appendOnly.rewrittenBytes = size }
+        let kind = isBase ? "base" : "incr"
+        log.notice(
+            "DB loaded from \(kind) file \(part.name): \(Self.seconds(since: start)) seconds")
+    }
+
+    private func openPart(_ path: String, _ name: String) throws(AppendOnlyError) -> File {
+        do throws(SystemError) {
+            return try File(path, .read)
+        } catch {
+            throw AppendOnlyError(
+                text: "Fatal error: can't open the append log file \(name) for reading: "
+                    + error.message)
+        }
+    }
+
+    /// Loads the snapshot that a file may begin with.
+    ///
+    /// - Returns: where the requests begin.
+    private func loadSnapshotPart(
+        _ descriptor: Int32, _ size: Int, _ name: String
+    ) throws(AppendOnlyError) -> Int {
+        let magic = (try? File.beginning(of: descriptor, 6)) ?? []
+        let isSnapshot = magic.starts(with: Array("REDIS".utf8)) || magic == Array("VALKEY".utf8)
+        guard isSnapshot else { return 0 }
+        log.notice("Reading RDB base file on AOF loading...")
+        var reader = DumpReader(
+            file: descriptor, size: size, checks: settings.snapshotChecksum && !debug.skipsChecksums
+        )
+        var options = SnapshotReader.Options()
+        options.checks = settings.snapshotChecksum && !debug.skipsChecksums
+        options.dropsExpired = false
+        var snapshot = SnapshotReader(into: keyspace, options)
+        do throws(DumpError) {
+            try snapshot.load(from: &reader)
+        } catch {
+            throw AppendOnlyError(
+                text:
+                    "Error reading the RDB preamble of the AOF file \(name), AOF loading aborted: "
+                    + error.text)
+        }
+        return reader.position
+    }
+
+    /// Repeats the requests of a file.
+    ///
+    /// - Returns: where to cut the file because it ends in the middle of something; nil if it does not.
+    private func repeatRequests(
+        from reader: inout AppendOnlyReader, _ name: String, isLast: Bool
+    ) throws(AppendOnlyError) -> Int? {
+        let connection = makeInProcessConnection()
+        defer { close(connection, "") }
+        var call = Call(server: self, connection: connection)
+        call.mayBlock = false
+        var transactionStart: Int?
+        while !lifecycle.shouldStop {
+            let start = reader.position
+            if start >= appendOnly.nextLoadStop {
+                appendOnly.nextLoadStop = start + settings.loadingEventIntervalBytes
+                _ = continueLoading(start)
+            }
+            switch reader.next() {
+            case .request(let arguments):
+                call.arguments = arguments
+                try repeatRequest(&call, name)
+                let isQueueing = connection.gate.contains(.queueing)
+                transactionStart = isQueueing ? transactionStart ?? start : nil
+            case .time: continue
+            case .end where transactionStart == nil: return nil
+            case .end, .truncated:
+                guard isLast, settings.aofLoadsTruncated else {
+                    throw AppendOnlyError(
+                        text:
+                            "Unexpected end of file reading the append only file \(name). You can: "
+                            + "1) Make a backup of your AOF file, then use ./redis-check-aof --fix "
+                            + "<filename.manifest>. 2) Alternatively you can set the "
+                            + "'aof-load-truncated' configuration option to yes and restart the "
+                            + "server.")
+                }
+                return transactionStart ?? start
+            case .malformed:
+                throw AppendOnlyError(
+                    text:
+                        "Bad file format reading the append only file \(name): make a backup of your "
+                        + "AOF file, then use ./redis-check-aof --fix <filename.manifest>")
+            case .failed(let error):
+                throw AppendOnlyError(
+                    text:
+                        "Unrecoverable error reading the append only file \(name): \(error.message)"
+                )
+            }
+        }
+        return nil
+    }
+
+    /// What a request of the file replies is for nobody, errors too.
+    private func repeatRequest(_ call: inout Call, _ name: String) throws(AppendOnlyError) {
+        let number = commandNumber(of: call.arguments)
+        guard number >= 0, !commands.index.isContainer(number),
+            commands.index.accepts(call.arguments.count, number)
+        else {
+            throw AppendOnlyError(
+                text:
+                    "Unknown command '\(call.arguments[0].prefix(128).string)' reading the append "
+                    + "only file \(name)")
+        }
+        call.command = number
+        let flags = commands.index.flags(number)
+        if call.connection.gate.contains(.queueing) && !flags.contains(.immediate) {
+            enqueue(&call, number, flags)
+        } else {
+            try? commands.index.run(number, &call)
+        }
+        call.reply.drain(call.reply.count)
+        call.connection.reply.drain(call.connection.reply.count)
+    }
+
+    private func cut(_ path: String, _ name: String, to size: Int) throws(AppendOnlyError) {
+        log.warning("!!! Warning: short read while loading the AOF file \(name)!!!")
+        log.warning("!!! Truncating the AOF \(name) at offset \(size) !!!")
+        do throws(SystemError) {
+            let file = try File(path, .readWrite)
+            try file.truncate(to: size)
+        } catch {
+            throw AppendOnlyError(text: "Error truncating the AOF file \(name): \(error.message)")
+        }
+        log.warning("AOF \(name) loaded anyway because aof-load-truncated is enabled")
+    }
+}
