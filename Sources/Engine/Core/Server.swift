@@ -51,6 +51,8 @@ final class Server {
     /// The forked process that saves, if there is one.
     var children = ChildState()
     var snapshots = SnapshotState()
+    /// Connections of MIGRATE.
+    var migration = MigrationLinks()
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()
