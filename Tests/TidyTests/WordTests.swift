@@ -17,6 +17,7 @@ struct WordTests {
         "Sources/Engine/Core/CommandIndex.swift": "rows and names at fixed addresses",
         "Sources/Engine/Core/Connection.swift": "the transport hands memory to the kernel",
         "Sources/Engine/Core/InputSlots.swift": "the memory requests are read into",
+        "Sources/Engine/Core/ReplyPool.swift": "reply blocks lying ready",
         "Sources/Engine/DataStructures/Arena.swift": "blocks named by handles",
         "Sources/Engine/DataStructures/BPlusTree+Nodes.swift": "leaves and inner nodes",
         "Sources/Engine/DataStructures/BPlusTree.swift": "state and path in one arena block",

@@ -141,14 +141,6 @@ struct SortedSetValue: RandomElements {
         return SortedSetWalk(ranked: nil, packed: packed.walk(from: place), isReversed: isReversed)
     }
 
-    /// Says that the members to come on `walk` will soon be removed.
-    func prepareRemoval(behind walk: SortedSetWalk) {
-        guard isRanked, let ranked = walk.ranked,
-            let upcoming = set.tree.upcoming(of: ranked)
-        else { return }
-        set.prefetchGroup(of: upcoming)
-    }
-
     /// The member of this rank, which must exist.
     func element(at rank: Int) -> SortedSetElement {
         var walk = walk(from: rank)
@@ -316,6 +308,33 @@ struct SortedSetValue: RandomElements {
         removePacked(at: packed.position(at: rank), count: count)
     }
 
+    /// Removes `count` members, which must exist, from the beginning or from the end backwards, and
+    /// replies with each and its score, in an array of their own where `isNested`.
+    mutating func pop(
+        _ count: Int, fromEnd: Bool, isNested: Bool, into reply: inout ReplyWriter
+    ) {
+        if isRanked {
+            let set = set
+            for _ in 0..<count {
+                let member = set.pop(isLast: fromEnd)
+                if isNested { reply.array(2) }
+                reply.bulk(member.member)
+                reply.double(member.score)
+                set.free(member)
+            }
+            return
+        }
+        let last = self.count - 1
+        var walk = walk(from: fromEnd ? last : 0, isReversed: fromEnd)
+        for _ in 0..<count {
+            guard let element = walk.next() else { break }
+            if isNested { reply.array(2) }
+            reply.member(element.member)
+            reply.double(element.score)
+        }
+        removeRange(from: fromEnd ? last + 1 - count : 0, count: count)
+    }
+
     // MARK: - The packed form
 
     private mutating func removePacked(at position: PackedScores.Position, count: Int = 1) {
@@ -409,6 +428,25 @@ struct SortedSetWalk {
         return SortedSetElement(member: .bytes(element.member), score: element.score)
     }
 
+    /// As `next`, `most` times at most, for the members alone.
+    @inline(__always)
+    mutating func eachMember(atMost most: Int, _ body: (Listpack.Value) -> Void) {
+        var left = most
+        if var packed {
+            while left > 0, let record = isReversed ? packed.previous() : packed.next() {
+                body(record.member)
+                left &-= 1
+            }
+            self.packed = packed
+        } else if var ranked {
+            while left > 0, let element = ranked.next() {
+                body(.bytes(element.member))
+                left &-= 1
+            }
+            self.ranked = ranked
+        }
+    }
+
     private mutating func nextPacked() -> SortedSetElement? {
         guard let record = isReversed ? packed?.previous() : packed?.next() else { return nil }
         return SortedSetElement(member: record.member, score: record.score)
@@ -474,5 +512,10 @@ extension ReplyWriter {
         case .bytes(let bytes): bulk(bytes)
         case .integer(let integer): bulkInteger(integer)
         }
+    }
+
+    /// The next `count` members of a walk as bulks; fewer where it ends before.
+    mutating func members(_ walk: inout SortedSetWalk, count: Int) {
+        walk.eachMember(atMost: count) { member($0) }
     }
 }
