@@ -49,7 +49,7 @@ final class ReplyPool {
     @inline(__always)
     func lendForMessage(_ bytes: Int, to reply: inout ReplyWriter) {
         if reply.hasBlock { return }
-        if blocks.isEmpty && bytes <= ReplyBlock.messageCapacity {
+        if state.pointee.count == 0 && bytes <= ReplyBlock.messageCapacity {
             return reply.adopt(ReplyBlock.forMessage())
         }
         lend(to: &reply)

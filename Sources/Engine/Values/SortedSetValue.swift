@@ -75,9 +75,6 @@ struct SortedSetValue: RandomElements {
     @inline(__always)
     private var packed: PackedScores { PackedScores(Block(word: payload), in: ground.arena) }
 
-    /// The packed form as it is saved; nil of a ranked set.
-    var savedListpack: ByteView? { isRanked ? nil : listpack.view }
-
     // MARK: - Questions
 
     @inline(__always)
