@@ -57,6 +57,13 @@ public struct File: ~Copyable {
         try retrying("read") { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
+    /// As `read(into:)`, from a descriptor that the caller holds.
+    public static func read(
+        from descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> Int {
+        try retrying("read") { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+    }
+
     /// Reads at `offset` without moving the position; 0 is the end of the file.
     public func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: Int
@@ -133,6 +140,10 @@ public struct File: ~Copyable {
     ///
     /// Does not wait, and promises nothing.
     public func startWriteback(offset: Int, count: Int) {
+        File.startWriteback(of: descriptor, offset: offset, count: count)
+    }
+
+    public static func startWriteback(of descriptor: Int32, offset: Int, count: Int) {
         _ = apus_start_writeback(descriptor, Int64(offset), Int64(count))
     }
 

@@ -151,6 +151,20 @@ extension Process {
         (number("/proc/self/statm", field: 1) ?? 0) * sysconf(Int32(_SC_PAGESIZE))
     }
 
+    /// Bytes of memory that this process has to itself and has written to: in a forked child, what
+    /// was copied since the fork; nil where /proc is missing.
+    public static func privateDirtyBytes() -> Int? {
+        guard let bytes = try? File.readWhole("/proc/self/smaps_rollup", limit: 16384) else {
+            return nil
+        }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        where line.hasPrefix("Private_Dirty:") {
+            let kibibytes = line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+            return kibibytes.map { $0 * 1024 }
+        }
+        return nil
+    }
+
     /// Bytes of memory that this host has.
     public static func totalSystemMemory() -> Int {
         sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))

@@ -58,17 +58,18 @@ import Testing
         #expect(try server.connect().run("PING") == "PONG")
     }
 
-    @Test func `does not pretend to save`() throws {
-        let server = try ServerProcess("save 60 1\nshutdown-on-sigterm save")
-        server.kill(SIGTERM)
-        try wait("it refuses") { server.output.contains("Errors trying to shut down") }
+    @Test func `saves at the end where there are save points, or is told to`() throws {
+        let server = try ServerProcess("save 60 1")
+        try server.connect().run("SET", "k", "1")
+        #expect(try server.stop() == .exited(0))
+        #expect(server.output.contains("DB saved on disk"))
+        try server.restart()
         let client = try server.connect()
-        #expect(
-            try client.run("SHUTDOWN", "SAVE")
-                == .error("ERR Errors trying to SHUTDOWN. Check logs."))
-        try client.send(["SHUTDOWN"])
+        #expect(try client.run("INCR", "k") == 2)
+        try client.send(["SHUTDOWN", "NOSAVE"])
         #expect(try server.waitForEnd() == .exited(0))
-        #expect(server.output.contains("This version cannot save: the data set is lost on exit."))
+        try server.restart()
+        #expect(try server.connect().run("GET", "k") == "1")
     }
 
     @Test func `runs as a daemon`() throws {

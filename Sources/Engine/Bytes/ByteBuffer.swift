@@ -67,6 +67,25 @@ struct ByteBuffer: ~Copyable {
         tail &+= NumberText.write(number, to: end)
     }
 
+    /// Appends the text of a double that reads back as the same value.
+    mutating func append(_ number: Double) {
+        reserve(Int(NumberText.longestDouble))
+        tail &+= NumberText.write(double: number, to: end)
+    }
+
+    /// Appends the bytes of a number, its lowest first.
+    mutating func append(littleEndian number: some FixedWidthInteger) {
+        let bytes = number.bitWidth / 8
+        reserve(bytes)
+        end.storeBytes(of: number.littleEndian, as: type(of: number).self)
+        tail &+= bytes
+    }
+
+    /// Appends the bytes of a number, its highest first.
+    mutating func append(bigEndian number: some FixedWidthInteger) {
+        append(littleEndian: number.byteSwapped)
+    }
+
     /// Lends at least `minimum` writable bytes to a reader, who tells by `commit` how many it filled.
     mutating func writable(minimum: Int) -> UnsafeMutableRawBufferPointer {
         reserve(minimum)
@@ -76,6 +95,12 @@ struct ByteBuffer: ~Copyable {
     mutating func commit(_ bytes: Int) {
         precondition(bytes >= 0 && bytes <= capacity &- tail, "committed more than was lent")
         tail &+= bytes
+    }
+
+    /// Lends the readable bytes for changes in place; there must be some.
+    mutating func withBytes(_ body: (UnsafeMutableRawPointer) -> Void) {
+        guard let base, count > 0 else { preconditionFailure("an empty buffer has no bytes") }
+        body(base + head)
     }
 
     // MARK: - Reading

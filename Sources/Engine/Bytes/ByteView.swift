@@ -47,6 +47,13 @@ struct ByteView {
     func dropFirst(_ dropped: Int) -> ByteView { slice(Swift.min(dropped, count), count) }
     func prefix(_ length: Int) -> ByteView { slice(0, Swift.min(length, count)) }
 
+    /// The number whose bytes stand at `offset`, lowest first; all of them must lie inside.
+    func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number {
+        precondition(
+            offset >= 0 && offset <= count - MemoryLayout<Number>.size, "a number outside the view")
+        return Number(littleEndian: start.loadUnaligned(fromByteOffset: offset, as: type))
+    }
+
     func copy(to destination: UnsafeMutableRawPointer) {
         memcpy(destination, start, count)
     }
@@ -98,6 +105,9 @@ extension ByteView {
     var string: String {
         String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
     }
+
+    /// For whoever hands the bytes to the kernel.
+    var rawBuffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
     var array: [UInt8] { Array(UnsafeRawBufferPointer(start: start, count: count)) }
 }

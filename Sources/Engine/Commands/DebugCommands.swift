@@ -97,6 +97,15 @@ extension DebugCommands {
                 "    Values are filled up with zero bytes to <size>.",
             ], populate),
         Verb(
+            "RELOAD", 2...5,
+            [
+                "RELOAD [option ...]",
+                "    Save the data to disk and load it back. Options:",
+                "    * MERGE: keys that are there already are overwritten.",
+                "    * NOFLUSH: the data in memory is not removed before.",
+                "    * NOSAVE: the file is loaded as it is.",
+            ], reload),
+        Verb(
             "SDSLEN", 3...3,
             ["SDSLEN <key>", "    Print the lengths of a key and of its string."], stringLengths),
         Verb(
@@ -107,6 +116,39 @@ extension DebugCommands {
             ["STRUCTSIZE", "    Print the sizes of the structures that keys are made of."],
             structureSizes),
     ]
+
+    // MARK: DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
+
+    private static func reload(_ call: inout Call) throws(CommandError) {
+        var (merges, flushes, saves) = (false, true, true)
+        for index in 2..<call.arguments.count {
+            let word = call.arguments[index]
+            if word.equalsIgnoringCase("MERGE") {
+                merges = true
+            } else if word.equalsIgnoringCase("NOFLUSH") {
+                flushes = false
+            } else if word.equalsIgnoringCase("NOSAVE") {
+                saves = false
+            } else {
+                throw .text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+            }
+        }
+        if saves && !call.server.saveSnapshot() { throw .text("ERR") }
+        if flushes {
+            for index in 0..<call.keyspace.databaseCount {
+                call.keyspace[index].removeAll(lazily: false)
+            }
+        }
+        do throws(DumpError) {
+            try call.server.loadSnapshot(
+                SnapshotReader.Options(dropsExpired: false, replaces: merges))
+        } catch {
+            call.server.log.warning("DB reloaded by DEBUG RELOAD failed: \(error.text)")
+            throw .text("ERR Error trying to load the RDB dump, check server logs")
+        }
+        call.server.log.warning("DB reloaded by DEBUG RELOAD")
+        call.reply.ok()
+    }
 
     private static func digest(_ call: inout Call) throws(CommandError) {
         call.keyspace.digest().hexadecimal.withByteView { call.reply.simple($0) }
@@ -389,7 +431,8 @@ extension DebugCommands {
     }
 
     private static func tableResizing(_ call: inout Call) throws(CommandError) {
-        call.server.setTableResizing(switchValue(&call))
+        call.server.debug.resizesTables = switchValue(&call)
+        call.server.shareMemory()
         call.reply.ok()
     }
 

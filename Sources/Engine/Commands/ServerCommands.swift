@@ -96,6 +96,7 @@ enum ServerCommands {
             removed += call.keyspace[index].removeAll(lazily: lazily)
         }
         call.changedWholesale(by: removed)
+        call.server.dataWasFlushed()
         call.reply.ok()
     }
 

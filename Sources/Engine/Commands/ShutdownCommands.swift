@@ -33,8 +33,10 @@ enum ShutdownCommands {
             }
         }
         if aborts && !chosen.isEmpty || chosen.isSuperset(of: [.save, .noSave]) { throw .syntax }
-        // Nothing makes a shutdown wait yet, so there is never one to abort.
-        if aborts { throw .text("ERR No shutdown in progress.") }
+        if aborts {
+            guard call.server.abortShutdown() else { throw .text("ERR No shutdown in progress.") }
+            return call.reply.ok()
+        }
         guard call.server.shutDown(chosen) else {
             throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
         }

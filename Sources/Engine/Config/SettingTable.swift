@@ -431,6 +431,7 @@ enum SettingTable {
             "loading-process-events-interval-bytes",
             .integer(\.loadingEventIntervalBytes, 1024...Int(Int32.max)), [.hidden]),
         Setting("sanitize-dump-payload", .choice(\.dumpSanitizing), [.debug]),
+        Setting("rdb-field-ttl-format", .choice(\.fieldDeadlineFormat)),
         Setting("stop-writes-on-bgsave-error", .flag(\.stopsWritesOnSaveError)),
     ]
 

@@ -142,6 +142,8 @@ struct Settings: Sendable {
     var loadingEventIntervalBytes = 2_097_152
     var dumpSanitizing: DumpSanitizing = .no
     var stopsWritesOnSaveError = true
+    /// Who shall be able to read hashes whose fields have deadlines.
+    var fieldDeadlineFormat: FieldDeadlineFormat = .redis
 
     // MARK: Append-only file
     var appendOnly = false
@@ -396,6 +398,9 @@ enum Supervision: String, SettingChoice { case upstart, systemd, auto, no }
 enum OOMScoreMode: String, SettingChoice { case no, yes, relative, absolute }
 /// Who may do what can take over the machine.
 enum AdminAccess: String, SettingChoice { case no, yes, local }
+
+/// Redis 7.4 and Valkey 9 write deadlines of fields in different ways.
+enum FieldDeadlineFormat: String, SettingChoice { case redis, valkey }
 
 enum LogLevel: String, SettingChoice {
     case debug, verbose, notice, warning, nothing

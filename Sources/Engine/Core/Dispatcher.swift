@@ -229,7 +229,7 @@ extension Server {
         if call.connection.gate.contains(.restricted) && !passesAccess(&call, number) {
             return true
         }
-        guard let refusal = refusal(call.connection, flags) else { return false }
+        guard let refusal = refusal(call.connection, number, flags) else { return false }
         call.reply.error(refusal)
         return true
     }
@@ -247,13 +247,27 @@ extension Server {
     }
 
     /// Why the server cannot run such a command now.
-    private func refusal(_ connection: Connection, _ flags: CommandFlags) -> StaticString? {
+    private func refusal(
+        _ connection: Connection, _ number: Int32, _ flags: CommandFlags
+    ) -> StaticString? {
         // A queue takes memory too, whatever is in it.
         let isQueueing = connection.gate.contains(.queueing)
         let takesMemory =
             flags.contains(.denyOOM) || (isQueueing && !flags.contains(.immediate))
         if gate.contains(.memoryLimit) && takesMemory && isOverMemoryLimit {
             return "OOM command not allowed when used memory > 'maxmemory'."
+        }
+        if gate.contains(.saveFailed) && settings.stopsWritesOnSaveError
+            && !settings.savePoints.isEmpty
+            && (flags.contains(.write) || commands[number].fullName == "ping")
+        {
+            return """
+                MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+                persist to disk. Commands that may modify the data set are disabled, because this \
+                instance is configured to report errors during writes if RDB snapshotting fails \
+                (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
+                the RDB error.
+                """
         }
         if gate.contains(.loading) && !flags.contains(.loading) {
             return "LOADING Redis is loading the dataset in memory"

@@ -110,6 +110,14 @@ final class Network {
         port = 0
     }
 
+    /// In a child: the ports are the parent's, even after its end.
+    ///
+    /// The poller is the parent's too, and is not told.
+    func forgetListeners() {
+        for listener in listeners { FileDescriptor.close(listener.descriptor) }
+        listeners = []
+    }
+
     private func close(_ listener: Listener) {
         poller.remove(listener.descriptor)
         FileDescriptor.close(listener.descriptor)

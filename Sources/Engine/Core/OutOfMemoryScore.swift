@@ -5,10 +5,12 @@ struct OutOfMemoryScore {
     /// The score the process came with; known once it was changed.
     private var original: Int?
 
-    /// Sets the score of a primary; puts the original one back when the setting is `no`.
+    enum Role { case primary, child }
+
+    /// Sets the score of a process; puts the original one back when the setting is `no`.
     ///
     /// - Throws: EACCES if that is lower than allowed without privilege.
-    mutating func apply(_ settings: Settings) throws(SystemError) {
+    mutating func apply(_ settings: Settings, to role: Role) throws(SystemError) {
         if settings.oomScoreAdjust == .no {
             guard let score = original else { return }
             original = nil
@@ -16,7 +18,8 @@ struct OutOfMemoryScore {
         }
         let base = original ?? Process.outOfMemoryScore() ?? 0
         original = base
-        let value = settings.oomScoreValues.primary
+        let values = settings.oomScoreValues
+        let value = role == .primary ? values.primary : values.child
         let score = settings.oomScoreAdjust == .absolute ? value : base + value
         try Process.setOutOfMemoryScore(min(max(score, -1000), 1000))
     }

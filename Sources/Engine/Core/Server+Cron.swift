@@ -83,6 +83,10 @@ extension Server {
         if memory > statistics.peakMemory { statistics.peakMemory = memory }
         sampleRates()
         walkConnections()
+        obeyStopRequest()
+        readChildReports()
+        migration.closeIdle(now: clock.monotonicMilliseconds)
+        saveIfDue()
         limitTracking()
         clientMemory.mayEvict = true
         sampling.cronTurns &+= 1

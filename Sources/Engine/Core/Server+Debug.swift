@@ -48,13 +48,6 @@ extension Server {
         bytes.copy(to: apus_heap_allocate(max(bytes.count, 1)))
     }
 
-    /// Whether tables may grow and shrink.
-    func setTableResizing(_ isAllowed: Bool) {
-        for index in 0..<keyspace.databaseCount {
-            keyspace[index].table.isResizingAllowed = isAllowed
-        }
-    }
-
     /// A new name for the history of changes.
     func changeReplicationID() { lifecycle.replicationID = Self.randomIdentifier() }
 

@@ -175,26 +175,28 @@ extension Server {
     // MARK: - Persistence and replication
 
     private func writePersistence(to info: inout InfoText) {
-        let lastSave = lifecycle.lastSave != 0 ? lifecycle.lastSave : lifecycle.startedAt / 1000
+        readChildReports()
+        let child = children.running
+        let saving = self.child(at: .snapshot)
         info.section("Persistence")
         info.field("loading", gate.contains(.loading))
         info.field("async_loading", 0)
-        info.field("current_cow_peak", 0)
-        info.field("current_cow_size", 0)
-        info.field("current_cow_size_age", 0)
-        info.field("current_fork_perc", ratio: 0)
-        info.field("current_save_keys_processed", 0)
-        info.field("current_save_keys_total", 0)
-        info.field("rdb_changes_since_last_save", keyspace.counters.changes)
-        info.field("rdb_bgsave_in_progress", 0)
-        info.field("rdb_last_save_time", lastSave)
-        info.field("rdb_last_bgsave_status", "ok")
-        info.field("rdb_last_bgsave_time_sec", -1)
-        info.field("rdb_current_bgsave_time_sec", -1)
-        info.field("rdb_saves", 0)
-        info.field("rdb_last_cow_size", 0)
-        info.field("rdb_last_load_keys_expired", 0)
-        info.field("rdb_last_load_keys_loaded", 0)
+        info.field("current_cow_peak", child?.mostCopiedBytes ?? 0)
+        info.field("current_cow_size", child?.report.copiedBytes ?? 0)
+        info.field("current_cow_size_age", child.map(reportAgeSeconds) ?? 0)
+        info.field("current_fork_perc", ratio: child.map(percentSaved) ?? 0)
+        info.field("current_save_keys_processed", child?.report.keys ?? 0)
+        info.field("current_save_keys_total", child?.keys ?? 0)
+        info.field("rdb_changes_since_last_save", unsavedChanges)
+        info.field("rdb_bgsave_in_progress", saving != nil)
+        info.field("rdb_last_save_time", lifecycle.lastSave)
+        info.field("rdb_last_bgsave_status", snapshots.lastSucceeded ? "ok" : "err")
+        info.field("rdb_last_bgsave_time_sec", Int(snapshots.lastSeconds))
+        info.field("rdb_current_bgsave_time_sec", saving.map(ageSeconds) ?? -1)
+        info.field("rdb_saves", snapshots.saves)
+        info.field("rdb_last_cow_size", snapshots.lastCopiedBytes)
+        info.field("rdb_last_load_keys_expired", snapshots.expiredKeys)
+        info.field("rdb_last_load_keys_loaded", snapshots.loadedKeys)
         info.field("aof_enabled", 0)
         info.field("aof_rewrite_in_progress", 0)
         info.field("aof_rewrite_scheduled", 0)
@@ -207,6 +209,31 @@ extension Server {
         info.field("aof_last_cow_size", 0)
         info.field("module_fork_in_progress", 0)
         info.field("module_fork_last_cow_size", 0)
+        if let progress = snapshots.loading { writeLoading(progress, to: &info) }
+    }
+
+    /// Told only while something is being loaded.
+    private func writeLoading(_ progress: LoadProgress, to info: inout InfoText) {
+        let now = clock.wallMilliseconds / 1000
+        info.field("loading_start_time", progress.startedSeconds)
+        info.field("loading_total_bytes", progress.totalBytes)
+        info.field("loading_rdb_used_mem", progress.usedMemoryBytes)
+        info.field("loading_loaded_bytes", progress.loadedBytes)
+        info.field("loading_loaded_perc", ratio: progress.percent)
+        info.field("loading_eta_seconds", progress.remainingSeconds(now: now))
+    }
+
+    private func ageSeconds(_ child: ForkedChild) -> Int {
+        Int(clock.monotonicMilliseconds - child.startedMilliseconds) / 1000
+    }
+
+    private func reportAgeSeconds(_ child: ForkedChild) -> Int {
+        guard child.reportedMilliseconds > 0 else { return 0 }
+        return Int(clock.monotonicMilliseconds - child.reportedMilliseconds) / 1000
+    }
+
+    private func percentSaved(_ child: ForkedChild) -> Double {
+        child.keys == 0 ? 0 : Double(child.report.keys) * 100 / Double(child.keys)
     }
 
     private func writeReplication(to info: inout InfoText) {

@@ -22,6 +22,18 @@ extension Server {
         beforeSleep()
     }
 
+    /// Serves who is ready and waits for nobody: for a long load to call now and then.
+    ///
+    /// What happens once in a while, and removing what is due, waits.
+    func serveMeanwhile() {
+        guard let network, let ready = try? network.poller.wait(milliseconds: 0) else { return }
+        refreshTime()
+        for index in 0..<ready { dispatch(network.poller.event(at: index)) }
+        serveSlots()
+        serveResumed()
+        beforeSleep()
+    }
+
     private func dispatch(_ event: PollEvent) {
         switch Network.Kind(rawValue: event.token.kind) {
         case .connection: serve(event)

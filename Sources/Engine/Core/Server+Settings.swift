@@ -165,9 +165,9 @@ extension Server {
 
     /// - Returns: false if the kernel refused, for the reason in the log.
     @discardableResult
-    func adjustOutOfMemoryScore() -> Bool {
+    func adjustOutOfMemoryScore(of role: OutOfMemoryScore.Role = .primary) -> Bool {
         do throws(SystemError) {
-            try lifecycle.outOfMemoryScore.apply(settings)
+            try lifecycle.outOfMemoryScore.apply(settings, to: role)
             return true
         } catch {
             log.warning("Unable to write oom_score_adj: \(error.message)")
@@ -183,8 +183,10 @@ extension Server {
     }
 
     /// Shows the title of `proc-title-template` in ps(1).
-    func showTitle() {
-        guard settings.setsProcessTitle, let program = lifecycle.arguments.first,
+    ///
+    /// - Parameter program: what stands for the name; nil for that of the command line.
+    func showTitle(of program: String? = nil) {
+        guard settings.setsProcessTitle, let program = program ?? lifecycle.arguments.first,
             let title = ProcessTitle.expand(
                 settings.processTitleTemplate, title: program, settings)
         else { return }

@@ -17,6 +17,7 @@ extension Server {
                 "Errors trying to shut down the server. Check the logs for more information.")
             return false
         }
+        stopSnapshotChild()
         gate.insert(.stopping)
         lifecycle.shouldStop = true
         return true
@@ -24,18 +25,18 @@ extension Server {
 
     private func mustSave(_ options: ShutdownOptions) -> Bool {
         if options.contains(.noSave) || gate.contains(.loading) { return false }
-        return options.contains(.save) || !settings.savePoints.isEmpty
+        return options.contains(.save) || (keepsSnapshots && !settings.savePoints.isEmpty)
     }
 
-    /// There are no snapshots yet, and nothing may look as if there were: whoever asks for one by
-    /// name is refused, and save points that cannot be kept are named in the log.
     private func save(_ options: ShutdownOptions) -> Bool {
-        if options.contains(.save) && !options.contains(.force) {
+        stopSnapshotChild()
+        log.notice("Saving the final RDB snapshot before exiting.")
+        if saveSnapshot() { return true }
+        guard options.contains(.force) else {
             log.warning("Error trying to save the DB, can't exit.")
-            log.warning("This version cannot save: use SHUTDOWN NOSAVE or SHUTDOWN FORCE.")
             return false
         }
-        log.warning("This version cannot save: the data set is lost on exit.")
+        log.warning("Error trying to save the DB, but exiting anyway as asked.")
         return true
     }
 
@@ -46,6 +47,7 @@ extension Server {
             switch event.number {
             case SIGINT: requestStop("SIGINT", settings.shutdownOnInterrupt)
             case SIGTERM: requestStop("SIGTERM", settings.shutdownOnTerminate)
+            case SIGCHLD: reapChildren()
             default: break
             }
         }
@@ -53,13 +55,39 @@ extension Server {
 
     /// The first request is obeyed in order; the second ends the server at once.
     private func requestStop(_ name: String, _ options: ShutdownOptions) {
-        if lifecycle.stopRequested {
-            log.warning("You insist... exiting now.")
-            lifecycle.exitStatus = 1
-            lifecycle.shouldStop = true
-            return
-        }
+        if lifecycle.stopRequest != nil { endAtOnce() }
         log.warning("Received \(name) scheduling shutdown...")
-        lifecycle.stopRequested = shutDown(options)
+        lifecycle.stopRequest = options
+        if !debug.cronPaused { obeyStopRequest() }
+    }
+
+    /// Ends as a signal has asked, if one has; what hinders it is tried again when the next comes.
+    func obeyStopRequest() {
+        guard let options = lifecycle.stopRequest, !lifecycle.shouldStop else { return }
+        if !shutDown(options) { lifecycle.stopRequest = nil }
+    }
+
+    /// Takes back what a signal has asked for, as long as it has not begun.
+    ///
+    /// - Returns: false if there is nothing to take back.
+    func abortShutdown() -> Bool {
+        guard lifecycle.stopRequest != nil, !lifecycle.shouldStop else { return false }
+        lifecycle.stopRequest = nil
+        log.notice("Shutdown manually aborted.")
+        return true
+    }
+
+    /// Ends at once if that was asked for again while the last snapshot is being written.
+    func heedInsistence() {
+        guard lifecycle.stopRequest != nil else { return }
+        while let event = network?.signals?.next() {
+            if event.number == SIGINT || event.number == SIGTERM { endAtOnce() }
+        }
+    }
+
+    private func endAtOnce() -> Never {
+        log.warning("You insist... exiting now.")
+        File.removeIfPresent(Self.temporarySnapshot(of: Process.processIdentifier))
+        exit(1)
     }
 }

@@ -48,6 +48,11 @@ final class Server {
     /// Who listens to what.
     let subscriptions: Subscriptions
     var lifecycle = Lifecycle()
+    /// The forked process that saves, if there is one.
+    var children = ChildState()
+    var snapshots = SnapshotState()
+    /// Connections of MIGRATE.
+    var migration = MigrationLinks()
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()
@@ -68,6 +73,8 @@ final class Server {
         static let loading = Gate(rawValue: 1 << 0)
         static let paused = Gate(rawValue: 1 << 1)
         static let memoryLimit = Gate(rawValue: 1 << 2)
+        /// The last snapshot failed; writes are refused for it where the settings say so.
+        static let saveFailed = Gate(rawValue: 1 << 4)
         /// About to end: nothing is executed any more.
         static let stopping = Gate(rawValue: 1 << 16)
     }
@@ -93,6 +100,7 @@ final class Server {
             seed: (random.next(), random.next(), random.next(), random.next()), arena: arena)
         subscriptions = Subscriptions(hasher: keyspace.hasher)
         lifecycle.startedAt = clock.wallMilliseconds
+        lifecycle.lastSave = clock.wallMilliseconds / 1000
         lifecycle.runID = Self.randomIdentifier()
         lifecycle.replicationID = Self.randomIdentifier()
         followSettings()
@@ -156,9 +164,10 @@ struct Lifecycle {
     var executable = ""
     var arguments: [String] = []
     var shouldStop = false
-    /// SIGTERM or SIGINT came already; the second one ends at once.
-    var stopRequested = false
+    /// How to end, once SIGTERM or SIGINT has come; the second one ends at once.
+    var stopRequest: ShutdownOptions?
     var exitStatus: Int32 = 0
+    /// When a snapshot was last completed, or the start; in seconds.
     var lastSave: Int64 = 0
     var service = ServiceManager()
     var outOfMemoryScore = OutOfMemoryScore()
@@ -187,6 +196,8 @@ struct DebugSwitches {
     var activeExpire = true
     /// DEBUG PAUSE-CRON.
     var cronPaused = false
+    /// DEBUG DICT-RESIZING.
+    var resizesTables = true
     /// DEBUG REPLYBUFFER PEAK-RESET-TIME, in milliseconds.
     var replyPeakResetMilliseconds: Int64 = 5000
     var replyBufferResizing = true

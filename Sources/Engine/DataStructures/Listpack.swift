@@ -372,6 +372,12 @@ struct ListpackCursor {
         self.base = base
     }
 
+    /// Walks over bytes that belong to nobody here; nil where they are no whole listpack.
+    init?(validating bytes: ByteView) {
+        guard ListpackFormat.validate(bytes, deep: true) else { return nil }
+        self.init(place: bytes.start + ListpackFormat.headerBytes, base: bytes.start)
+    }
+
     /// Where the next element of a forward walk begins.
     var position: Listpack.Position { Listpack.Position(offset: place - base) }
     var isAtEnd: Bool { ListpackFormat.isEnd(place) }

@@ -37,4 +37,18 @@ extension Database {
         if value.type == .hash { indexFields(of: entry, key) }
         return entry
     }
+
+    /// An entry at no key, where a value is until it gets its key; nil where there is no memory.
+    ///
+    /// Whoever takes the value away again frees the entry's block.
+    func detachedEntry(for value: CollectionValue) -> Entry? {
+        let bytes = Entry.bytes(keyLength: 0, valueBytes: 8, hasDeadline: false)
+        let handle = keyspace.arena.allocate(bytes)
+        if handle.isNone { return nil }
+        let entry = entry(at: handle)
+        entry.initialize(
+            key: .empty, type: value.type, encoding: value.encoding, inlineLength: 0, access: 0)
+        entry.payload = value.payload
+        return entry
+    }
 }

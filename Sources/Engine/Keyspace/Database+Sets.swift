@@ -24,14 +24,9 @@ extension Database {
 
     /// An empty set at no key; `discard` or `store` ends it.
     func makeDetachedSet() throws(CommandError) -> SetValue {
-        let bytes = Entry.bytes(keyLength: 0, valueBytes: 8, hasDeadline: false)
-        let handle = keyspace.arena.allocate(bytes)
-        if handle.isNone { throw .outOfMemory }
-        let entry = entry(at: handle)
-        let value = SetValue.make(keyspace.values)
-        entry.initialize(
-            key: .empty, type: .set, encoding: value.encoding, inlineLength: 0, access: 0)
-        entry.payload = value.payload
+        guard let entry = detachedEntry(for: SetValue.make(keyspace.values)) else {
+            throw .outOfMemory
+        }
         return SetValue(entry, keyspace.values)
     }
 

@@ -117,6 +117,8 @@ struct Keyspace {
         var limits: StringLimits
         let values: ValueContext
         var expiryPolicy = ExpiryPolicy.remove
+        var leavesAccessUntouched = false
+        var isShared = false
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
@@ -231,17 +233,30 @@ struct Keyspace {
     /// Sets the stamp of the moment.
     func setStamp(_ stamp: UInt32) {
         state.pointee.creationStamp = stamp & 0xFF_FFFF
-        if state.pointee.accessStamp != Entry.untouched {
-            state.pointee.accessStamp = stamp & 0xFF_FFFF
-        }
+        followAccesses()
     }
 
     /// Whether accesses leave no mark (CLIENT NO-TOUCH).
     var leavesAccessUntouched: Bool {
-        get { state.pointee.accessStamp == Entry.untouched }
+        get { state.pointee.leavesAccessUntouched }
         nonmutating set {
-            state.pointee.accessStamp = newValue ? Entry.untouched : state.pointee.creationStamp
+            state.pointee.leavesAccessUntouched = newValue
+            followAccesses()
         }
+    }
+
+    /// Whether a child shares the memory: what is only read is not written to then.
+    var isShared: Bool {
+        get { state.pointee.isShared }
+        nonmutating set {
+            state.pointee.isShared = newValue
+            followAccesses()
+        }
+    }
+
+    private func followAccesses() {
+        let leaves = state.pointee.leavesAccessUntouched || state.pointee.isShared
+        state.pointee.accessStamp = leaves ? Entry.untouched : state.pointee.creationStamp
     }
 
     // MARK: - Deadlines

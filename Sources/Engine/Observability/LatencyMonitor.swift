@@ -9,6 +9,7 @@ struct LatencyMonitor {
         case fastCommand = "fast-command"
         case commandUnblocking = "command-unblocking"
         case expireCycle = "expire-cycle"
+        case fork
     }
 
     struct Sample: Equatable {

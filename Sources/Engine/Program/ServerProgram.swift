@@ -14,7 +14,10 @@ public enum ServerProgram {
     /// - Returns: the exit status.
     private static func run(as name: String, _ arguments: [[UInt8]]) -> Int32 {
         let tool = name.split(separator: "/").last ?? ""
-        if tool.hasSuffix("check-rdb") || tool.hasSuffix("check-aof") {
+        if tool.hasSuffix("check-rdb") {
+            return SnapshotCheck.run(as: String(tool), arguments.map { ConfigFile.lossy($0) })
+        }
+        if tool.hasSuffix("check-aof") {
             complain("\(tool) is not part of this version.\n")
             return 1
         }

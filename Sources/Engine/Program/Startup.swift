@@ -39,7 +39,8 @@ struct Startup {
             log.warning("Server initialized")
             warnOfEnvironment()
             warnOfMissingFeatures()
-            tellReady()
+            try load(server)
+            if !server.lifecycle.shouldStop { tellReady() }
             try serve(server)
             finish(server)
             return server.lifecycle.exitStatus
@@ -166,6 +167,16 @@ struct Startup {
         }
         server.showTitle()
         server.adjustOutOfMemoryScore()
+    }
+
+    private func load(_ server: Server) throws(Failure) {
+        do throws(DumpError) {
+            try server.loadSnapshot(servesMeanwhile: true)
+        } catch {
+            if case .interrupted = error { return }
+            log.warning("Terminating server after rdb file reading failure.")
+            throw .refused("Fatal error loading the DB: \(error.text). Exiting.")
+        }
     }
 
     private func serve(_ server: Server) throws(Failure) {

@@ -227,6 +227,20 @@ struct ListValue {
         return removed
     }
 
+    // MARK: - Saving
+
+    /// The nodes that are written: a listpack is one.
+    var savedNodeCount: Int { isChain ? chain.nodeCount : 1 }
+
+    func savedNode(_ index: Int) -> ListpackChain.Saving {
+        if isChain { return chain.saving(index) }
+        let bytes = listpack.view
+        return .packed(
+            header: UInt64(bytes.number(at: 0, as: UInt32.self))
+                | UInt64(bytes.number(at: 4, as: UInt16.self)) << 32,
+            entries: bytes.slice(ListpackFormat.headerBytes, bytes.count - 1))
+    }
+
     // MARK: - As a collection
 
     static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {

@@ -124,6 +124,9 @@ struct SetValue: RandomElements {
             && member.count <= limits.setValueBytes
     }
 
+    /// The sorted array of integers as it is saved; nil in the other encodings.
+    var savedIntegers: ByteView? { encoding == .integers ? integers.bytes : nil }
+
     // MARK: - Lookup
 
     var count: Int {

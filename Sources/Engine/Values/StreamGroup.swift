@@ -420,7 +420,7 @@ extension StreamValue {
     }
 
     /// How many entries were added up to `id`, where that is known.
-    private func entriesUpTo(_ id: StreamID) -> Int64? {
+    func entriesUpTo(_ id: StreamID) -> Int64? {
         if entriesAdded == 0 { return 0 }
         if length == 0 && !(lastID < id) { return entriesAdded }
         if id == lastID { return entriesAdded }

@@ -295,6 +295,40 @@ struct StreamValue {
         }
     }
 
+    // MARK: - Saving and loading
+
+    /// Hands over each node as it is saved: its master's id and its bytes.
+    func eachNode(_ body: (StreamID, ByteView) -> Void) {
+        var position = nodes.first
+        while let here = position {
+            body(
+                nodes.id(at: here), StreamNode(Block(word: nodes.value(at: here)), in: arena).view)
+            position = nodes.position(after: here)
+        }
+    }
+
+    /// Takes over a node that was checked; false if there is one with this master already.
+    ///
+    /// The figures are the caller's to set by `settle`.
+    func adopt(_ bytes: ByteView, master: StreamID) -> Bool {
+        let node = Listpack.create(copying: bytes, in: arena)
+        if nodes.insert(master, node.block.word) { return true }
+        node.free()
+        return false
+    }
+
+    /// Counts the entries of adopted nodes, and finds the first.
+    func settle() {
+        var live = 0
+        var position = nodes.first
+        while let here = position {
+            live &+= StreamNode(Block(word: nodes.value(at: here)), in: arena).counts.live
+            position = nodes.position(after: here)
+        }
+        state.pointee.length = live
+        refreshFirst()
+    }
+
     // MARK: - As a collection
 
     /// Nodes and pending entries, about.

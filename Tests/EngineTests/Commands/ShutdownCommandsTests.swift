@@ -16,6 +16,17 @@ import Testing
         #expect(TestServer().run("SHUTDOWN", "ABORT") == .error("ERR No shutdown in progress."))
     }
 
+    @Test func `what a signal has asked for is taken back while it waits`() {
+        let server = TestServer()
+        server.server.lifecycle.stopRequest = .noSave
+        #expect(server.run("SHUTDOWN", "ABORT") == "OK")
+        server.server.obeyStopRequest()
+        #expect(!server.server.lifecycle.shouldStop)
+        server.server.lifecycle.stopRequest = .noSave
+        server.server.obeyStopRequest()
+        #expect(server.server.lifecycle.shouldStop)
+    }
+
     @Test(arguments: [[], ["NOSAVE"], ["nosave", "now", "force"], ["SAVE", "FORCE"]])
     func `stops, and executes nothing more`(options: [String]) {
         let server = TestServer()
@@ -27,21 +38,15 @@ import Testing
         #expect(server.server.keyspace.counters.changes == 0)
     }
 
-    @Test func `cannot save, and says so`() {
-        let server = TestServer()
+    @Test func `does not end where saving fails, unless forced`() {
+        let server = TestServer("dbfilename .")
         #expect(
             server.run("SHUTDOWN", "SAVE")
                 == .error("ERR Errors trying to SHUTDOWN. Check logs."))
         #expect(!server.server.lifecycle.shouldStop)
         #expect(server.lines.contains("Error trying to save the DB, can't exit."))
         #expect(server.run("PING") == .simple("PONG"))
-    }
-
-    @Test func `warns where save points promise a snapshot`() {
-        let warning = "This version cannot save: the data set is lost on exit."
-        let (saving, other) = (TestServer("save 60 1"), TestServer("save \"\""))
-        for server in [saving, other] { server.client.send([Array("SHUTDOWN".utf8)]) }
-        #expect(saving.lines.contains(warning))
-        #expect(!other.lines.contains(warning))
+        server.client.send(["SHUTDOWN", "SAVE", "FORCE"].map { Array($0.utf8) })
+        #expect(server.server.lifecycle.shouldStop)
     }
 }

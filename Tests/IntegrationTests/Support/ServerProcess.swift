@@ -54,17 +54,21 @@ final class ServerProcess {
     // MARK: - Starting
 
     /// Starts it again, on the same port and file.
-    func restart() throws {
-        try start(retrying: false)
+    ///
+    /// - Parameter line: what its log says once it is far enough.
+    func restart(waitingFor line: String = readyLine) throws {
+        try start(retrying: false, waitingFor: line)
     }
 
-    private func start(retrying: Bool = true) throws {
+    static let readyLine = "eady to accept connections"
+
+    private func start(retrying: Bool = true, waitingFor line: String = readyLine) throws {
         for attempt in 1... {
             ending = nil
             process = try Self.spawn(
                 wrapper + [Self.binary, configFile.path] + arguments, environment: environment,
                 output: outputFile.path)
-            if try waitUntilReady() { return }
+            if try waitUntilReady(line) { return }
             // Somebody took the port between our look and the server's.
             guard retrying, attempt < 10, output.contains("already in use") else {
                 throw Trouble("the server did not start:\n\(output)\(log)")
@@ -75,18 +79,18 @@ final class ServerProcess {
     }
 
     /// False if it ended instead.
-    private func waitUntilReady() throws -> Bool {
+    private func waitUntilReady(_ line: String) throws -> Bool {
         let isDaemon = lines.contains("daemonize yes")
         try wait("the server is ready") {
             if !isDaemon && hasEnded { return true }
-            return log.contains("eady to accept connections")
+            return log.contains(line)
         }
         if isDaemon, let text = try? String(contentsOf: file("pid"), encoding: .utf8) {
             var status: Int32 = 0
             waitpid(process, &status, 0)
             process = Int32(text.trimmingCharacters(in: .newlines)) ?? process
         }
-        return log.contains("eady to accept connections")
+        return log.contains(line)
     }
 
     private func writeConfiguration() throws {

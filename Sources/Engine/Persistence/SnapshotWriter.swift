@@ -1,0 +1,109 @@
+import Glibc
+
+/// What a snapshot tells of the server it was taken from.
+struct SnapshotFacts {
+    var serverVersion = ""
+    var wallMilliseconds: Int64 = 0
+    var usedMemoryBytes = 0
+    /// Whether the file opens an append-only file.
+    var isAppendOnlyBase = false
+    var dialect = DumpDialect.redis
+    /// A pause after every key (`rdb-key-save-delay`), so that tests catch a save under way.
+    var keyDelayMicroseconds = 0
+}
+
+/// Writes all databases as an RDB file: magic, facts, then each database with its keys, end, checksum.
+///
+/// The oldest version that carries the data is chosen, so that every peer that can hold the data can
+/// read it: 10, unless fields of hashes have deadlines. Promises: nothing in the keyspace is written
+/// to. Costs: one walk over the tables; no memory but the writer's buffer.
+struct SnapshotWriter {
+    let keyspace: Keyspace
+    let facts: SnapshotFacts
+
+    /// Keys between two words about progress; after each where there is a pause as well.
+    private static let progressKeys = 1024
+
+    /// Writes everything; whether it worked, `writer.failure` tells.
+    ///
+    /// - Parameter onProgress: is told now and then how many keys were written so far.
+    func write(to writer: inout DumpWriter, onProgress: (Int) -> Void = { _ in }) {
+        let version = writeMagic(to: &writer)
+        writeFacts(to: &writer)
+        var keys = 0
+        for index in 0..<keyspace.databaseCount where keyspace[index].count > 0 {
+            write(keyspace[index], to: &writer, counting: &keys, onProgress)
+            if writer.failure != nil { return }
+        }
+        writer.byte(DumpFormat.end)
+        // Checksums came with version 5.
+        if version >= 5 { writer.writeChecksum() }
+        writer.flush()
+        onProgress(keys)
+    }
+
+    private func writeMagic(to writer: inout DumpWriter) -> Int {
+        let hasFieldDeadlines = (0..<keyspace.databaseCount).contains {
+            keyspace[$0].expiringHashCount > 0
+        }
+        switch (hasFieldDeadlines, facts.dialect) {
+        case (false, _):
+            writer.raw(ByteView("REDIS0010"))
+            return DumpFormat.version
+        case (true, .redis):
+            writer.raw(ByteView("REDIS0012"))
+            return DumpFormat.versionWithFieldDeadlines
+        case (true, .valkey):
+            writer.raw(ByteView("VALKEY080"))
+            return DumpFormat.valkeyVersion
+        }
+    }
+
+    private func writeFacts(to writer: inout DumpWriter) {
+        func fact(_ name: StaticString, _ value: String) {
+            writer.byte(DumpFormat.auxiliary)
+            writer.string(ByteView(name))
+            value.withByteView { writer.string($0) }
+        }
+        fact("redis-ver", facts.serverVersion)
+        fact("redis-bits", "64")
+        fact("ctime", String(facts.wallMilliseconds / 1000))
+        fact("used-mem", String(facts.usedMemoryBytes))
+        fact("aof-base", facts.isAppendOnlyBase ? "1" : "0")
+    }
+
+    private func write(
+        _ database: Database, to writer: inout DumpWriter, counting keys: inout Int,
+        _ onProgress: (Int) -> Void
+    ) {
+        writer.byte(DumpFormat.selectDatabase)
+        writer.length(database.index)
+        writer.byte(DumpFormat.resize)
+        writer.length(database.count)
+        writer.length(database.expiringCount)
+        var cursor = HashTable<KeyPolicy>.Cursor()
+        while let entry = database.nextEntry(from: &cursor) {
+            write(entry, of: database, to: &writer)
+            if writer.failure != nil { return }
+            keys &+= 1
+            if facts.keyDelayMicroseconds > 0 {
+                usleep(UInt32(facts.keyDelayMicroseconds))
+                onProgress(keys)
+            } else if keys % Self.progressKeys == 0 {
+                onProgress(keys)
+            }
+        }
+    }
+
+    private func write(_ entry: Entry, of database: Database, to writer: inout DumpWriter) {
+        if DumpWriter.isEmpty(entry, in: database) { return }
+        if let deadline = entry.deadline {
+            writer.byte(DumpFormat.deadlineMilliseconds)
+            writer.littleEndian(deadline)
+        }
+        let type = DumpWriter.type(of: entry, in: database, facts.dialect)
+        writer.byte(type)
+        writer.string(entry.key)
+        writer.value(of: entry, in: database, as: type)
+    }
+}

@@ -1,0 +1,207 @@
+/// Reads streams of the RDB format, of all three versions there have been.
+///
+/// Nodes are checked entry by entry and taken over as they are; figures that contradict them are
+/// an error, as is a pending entry without an owner.
+struct StreamReader {
+    private let arena: Arena
+    private let version: UInt8
+
+    init(_ arena: Arena, _ version: UInt8) {
+        self.arena = arena
+        self.version = version
+    }
+
+    func read(
+        from reader: inout DumpReader, _ keyspace: Keyspace
+    ) throws(DumpError) -> LoadedValue {
+        let value = StreamValue.makeEmpty(in: arena)
+        do throws(DumpError) {
+            let stream = StreamValue(payload: value.payload, in: arena)
+            let last = try readNodes(of: stream, from: &reader)
+            try readFigures(of: stream, last, from: &reader)
+            for _ in 0..<(try reader.count()) { try readGroup(of: stream, from: &reader) }
+            return .collection(value)
+        } catch {
+            keyspace.bury(value)
+            throw error
+        }
+    }
+
+    private func corrupt(_ what: String) -> DumpError { .corrupt("Stream: \(what)") }
+
+    // MARK: - Nodes
+
+    /// Returns the last entry of all.
+    private func readNodes(
+        of stream: StreamValue, from reader: inout DumpReader
+    ) throws(DumpError) -> StreamID {
+        var last = StreamID.zero
+        for _ in 0..<(try reader.count()) {
+            reader.beginRecord()
+            let key = try reader.piece()
+            let node = try reader.piece()
+            let name = reader.view(key)
+            guard name.count == 16 else { throw corrupt("a node's name is no id") }
+            let master = StreamID(
+                name.number(at: 0, as: UInt64.self).byteSwapped,
+                name.number(at: 8, as: UInt64.self).byteSwapped)
+            let bytes = reader.view(node)
+            guard let end = StreamNodeCheck(bytes, master: master)?.lastID, !(master < last) else {
+                throw .corrupt("Stream listpack integrity check failed.")
+            }
+            guard stream.adopt(bytes, master: master) else { throw corrupt("a node comes twice") }
+            last = end
+        }
+        return last
+    }
+
+    private func readFigures(
+        of stream: StreamValue, _ last: StreamID, from reader: inout DumpReader
+    ) throws(DumpError) {
+        stream.settle()
+        guard try reader.length() == UInt64(stream.length) else { throw corrupt("a wrong length") }
+        stream.lastID = try identifier(&reader)
+        guard !(stream.lastID < last) else { throw corrupt("the last id is not the last") }
+        guard version != DumpFormat.stream1 else {
+            stream.entriesAdded = Int64(stream.length)
+            return
+        }
+        _ = try identifier(&reader)  // The first entry is known from the nodes.
+        stream.largestDeletedID = try identifier(&reader)
+        stream.entriesAdded = Int64(bitPattern: try reader.length())
+    }
+
+    private func identifier(_ reader: inout DumpReader) throws(DumpError) -> StreamID {
+        let milliseconds = try reader.length()
+        return StreamID(milliseconds, try reader.length())
+    }
+
+    private func rawIdentifier(_ reader: inout DumpReader) throws(DumpError) -> StreamID {
+        let milliseconds = try reader.bigEndian(UInt64.self)
+        return StreamID(milliseconds, try reader.bigEndian(UInt64.self))
+    }
+
+    // MARK: - Groups
+
+    private struct Delivery {
+        let time: Int64
+        let count: Int64
+    }
+
+    private func readGroup(
+        of stream: StreamValue, from reader: inout DumpReader
+    ) throws(DumpError) {
+        reader.beginRecord()
+        let piece = try reader.piece()
+        let lastID = try identifier(&reader)
+        var entriesRead = StreamGroup.unknown
+        if version != DumpFormat.stream1 { entriesRead = Int64(bitPattern: try reader.length()) }
+        let name = reader.view(piece)
+        guard stream.group(name) == nil else { throw corrupt("a group comes twice") }
+        let group = stream.addGroup(name, lastID: lastID, entriesRead: entriesRead)
+        if version == DumpFormat.stream1 {
+            group.entriesRead = stream.entriesUpTo(lastID) ?? StreamGroup.unknown
+        }
+        var deliveries: [StreamID: Delivery] = [:]
+        for _ in 0..<(try reader.count()) {
+            reader.beginRecord()
+            let id = try rawIdentifier(&reader)
+            let time = try reader.littleEndian(Int64.self)
+            let delivery = Delivery(time: time, count: Int64(bitPattern: try reader.length()))
+            guard deliveries.updateValue(delivery, forKey: id) == nil else {
+                throw corrupt("an entry is pending twice")
+            }
+        }
+        for _ in 0..<(try reader.count()) {
+            try readConsumer(of: group, &deliveries, from: &reader)
+        }
+        guard deliveries.isEmpty else { throw corrupt("an entry is pending for nobody") }
+    }
+
+    private func readConsumer(
+        of group: StreamGroup, _ deliveries: inout [StreamID: Delivery],
+        from reader: inout DumpReader
+    ) throws(DumpError) {
+        reader.beginRecord()
+        let piece = try reader.piece()
+        let seen = try reader.littleEndian(Int64.self)
+        let active = version == DumpFormat.stream3 ? try reader.littleEndian(Int64.self) : seen
+        let name = reader.view(piece)
+        guard group.consumer(name) == nil else {
+            throw .corrupt("Duplicate stream consumer detected")
+        }
+        let consumer = group.addConsumer(name, now: seen)
+        consumer.activeTime = active
+        for _ in 0..<(try reader.count()) {
+            reader.beginRecord()
+            let id = try rawIdentifier(&reader)
+            guard let delivery = deliveries.removeValue(forKey: id) else {
+                throw corrupt("an entry is pending for a consumer alone")
+            }
+            group.deliver(id, to: consumer, now: delivery.time).deliveryCount = delivery.count
+        }
+    }
+}
+
+/// Looks through the bytes of a stream's node: nil unless every entry is whole, in order and counted.
+private struct StreamNodeCheck {
+    /// The last entry that is there.
+    private(set) var lastID = StreamID.zero
+
+    init?(_ bytes: ByteView, master: StreamID) {
+        guard var cursor = ListpackCursor(validating: bytes),
+            let live = Self.number(&cursor), let deleted = Self.number(&cursor),
+            let fields = Self.number(&cursor), live > 0, deleted >= 0, fields >= 0,
+            live <= bytes.count, deleted <= bytes.count, fields <= bytes.count,
+            Self.skip(fields, &cursor), Self.number(&cursor) == 0
+        else { return nil }
+        var found = (live: 0, deleted: 0)
+        var previous = StreamID.zero
+        while !cursor.isAtEnd {
+            guard let entry = Self.entry(&cursor, master, fields), !(entry.id < previous) else {
+                return nil
+            }
+            previous = entry.id
+            if entry.isDeleted {
+                found.deleted += 1
+            } else {
+                guard found.live == 0 || lastID < entry.id else { return nil }
+                lastID = entry.id
+                found.live += 1
+            }
+        }
+        guard found.live == live, found.deleted == deleted, !(lastID < master) else { return nil }
+    }
+
+    private static func number(_ cursor: inout ListpackCursor) -> Int? {
+        guard case .integer(let number)? = cursor.next() else { return nil }
+        return Int(number)
+    }
+
+    private static func skip(_ count: Int, _ cursor: inout ListpackCursor) -> Bool {
+        for _ in 0..<count {
+            guard cursor.skip() else { return false }
+        }
+        return true
+    }
+
+    private static func entry(
+        _ cursor: inout ListpackCursor, _ master: StreamID, _ fields: Int
+    ) -> (id: StreamID, isDeleted: Bool)? {
+        guard let flags = number(&cursor), flags >= 0, flags <= 3,
+            let milliseconds = number(&cursor), let sequence = number(&cursor)
+        else { return nil }
+        var elements = fields + 3
+        if flags & Int(StreamNode.sameFieldsFlag) != 0 {
+            guard skip(fields, &cursor) else { return nil }
+        } else {
+            guard let pairs = number(&cursor), pairs >= 0, pairs < 1 << 30,
+                skip(2 * pairs, &cursor)
+            else { return nil }
+            elements = 2 * pairs + 4
+        }
+        guard number(&cursor) == elements else { return nil }
+        let id = master.advanced(Int64(milliseconds), Int64(sequence))
+        return (id, flags & Int(StreamNode.deletedFlag) != 0)
+    }
+}

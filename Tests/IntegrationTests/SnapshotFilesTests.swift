@@ -1,0 +1,248 @@
+import Foundation
+import Testing
+
+/// Snapshots of the real server: written, found again, and exchanged with Redis.
+@Suite struct SnapshotFilesTests {
+    private static let redisServer = "/usr/bin/redis-server"
+
+    private static func hasRedis() -> Bool {
+        FileManager.default.isExecutableFile(atPath: redisServer)
+    }
+
+    /// Values of every type and of compact and large encodings, some with deadlines.
+    private func fill(_ client: Client) throws {
+        for number in 0..<300 {
+            try client.run(
+                "SET", "string:\(number)", String(repeating: "value", count: number % 40))
+            try client.run("RPUSH", "list", "element \(number)")
+            try client.run("SADD", "set", "member \(number)")
+            try client.run("SADD", "integers", "\(number * 7)")
+            try client.run("HSET", "hash", "field \(number)", "\(number)")
+            try client.run("ZADD", "sorted", "\(number).5", "member \(number)")
+        }
+        for name in ["a", "b", "", "17", "-9223372036854775808"] {
+            try client.run("RPUSH", "small list", name)
+            try client.run("SADD", "small set", name)
+            try client.run("HSET", "small hash", name, name)
+            try client.run("ZADD", "small sorted", "1", name)
+        }
+        try client.run("RPUSH", "long", String(repeating: "x", count: 70_000))
+        try client.run("SET", "integer", "-12345")
+        try client.run("SET", "leaving", "v", "PX", "9999999")
+        try client.run("SELECT", "3")
+        try client.run("SET", "elsewhere", "v")
+        try client.run("SELECT", "0")
+    }
+
+    @Test func `a snapshot outlives the server`() throws {
+        let server = try ServerProcess("dbfilename data.rdb\nenable-debug-command yes")
+        var client = try server.connect()
+        try fill(client)
+        let digest = try client.run("DEBUG", "DIGEST")
+        #expect(try client.run("SAVE") == "OK")
+        server.kill(SIGKILL)
+        try server.waitForEnd()
+        try server.restart()
+        client = try server.connect()
+        #expect(try client.run("DEBUG", "DIGEST") == digest)
+        #expect(server.log.contains("DB loaded from disk"))
+        #expect(server.log.contains("keys loaded: 313, keys expired: 0."))
+    }
+
+    @Test func `a background save leaves the server serving`() throws {
+        let server = try ServerProcess("rdb-key-save-delay 1000\nenable-debug-command yes")
+        let client = try server.connect()
+        try fill(client)
+        let digest = try client.run("DEBUG", "DIGEST")
+        #expect(try client.run("BGSAVE") == "Background saving started")
+        #expect(
+            try client.run("BGSAVE") == .error("ERR Background save already in progress"))
+        #expect(try client.run("SAVE") == .error("ERR Background save already in progress"))
+        try client.run("SET", "later", "not in it")
+        try wait("the child succeeds") {
+            server.log.contains("Background saving terminated with success")
+        }
+        #expect(FileManager.default.fileExists(atPath: server.file("dump.rdb").path))
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: server.folder.path)
+                .filter { $0.hasPrefix("temp-") } == [])
+        server.kill(SIGKILL)
+        try server.waitForEnd()
+        try server.restart()
+        let again = try server.connect()
+        #expect(try again.run("EXISTS", "later") == 0)
+        #expect(try again.run("DEBUG", "DIGEST") == digest)
+    }
+
+    /// A field of INFO.
+    private func field(_ name: String, _ client: Client) throws -> String {
+        guard case .text(let text) = try client.run("INFO", "everything") else { return "" }
+        let line = text.split(separator: "\r\n")
+            .first { $0.hasPrefix(name + ":") }
+        return String(line?.dropFirst(name.count + 1) ?? "")
+    }
+
+    @Test func `INFO tells how far the child is, and what it has copied`() throws {
+        let server = try ServerProcess("rdb-key-save-delay 20000")
+        let client = try server.connect()
+        for number in 0..<100 { try client.run("SET", "key:\(number)", "1") }
+        #expect(try field("rdb_changes_since_last_save", client) == "100")
+        try client.run("BGSAVE")
+        #expect(try field("rdb_bgsave_in_progress", client) == "1")
+        #expect(try field("current_save_keys_total", client) == "100")
+        #expect(try field("latest_fork_usec", client) != "0")
+        try wait("the child reports") {
+            (try? field("current_save_keys_processed", client)) != "0"
+        }
+        #expect(try field("current_cow_size", client) != "0")
+        try client.run("SET", "after", "1")
+        try client.run("CONFIG", "SET", "rdb-key-save-delay", "0")
+        try wait("the child succeeds") {
+            server.log.contains("Background saving terminated with success")
+        }
+        #expect(try field("rdb_bgsave_in_progress", client) == "0")
+        #expect(try field("rdb_changes_since_last_save", client) == "1")
+        #expect(try field("rdb_last_cow_size", client) != "0")
+        #expect(try field("current_save_keys_total", client) == "0")
+    }
+
+    @Test func `who comes while a snapshot loads is told to wait`() throws {
+        let server = try ServerProcess(
+            "rdbcompression no\nkey-load-delay 500\nloading-process-events-interval-bytes 1024\n"
+                + "enable-debug-command yes")
+        var client = try server.connect()
+        try client.run("DEBUG", "POPULATE", "20000", "key", "100")
+        try client.run("SAVE")
+        server.kill(SIGKILL)
+        try server.waitForEnd()
+        try server.restart(waitingFor: "Server initialized")
+        client = try server.connect()
+        #expect(try field("loading", client) == "1")
+        #expect(
+            try client.run("GET", "key:1")
+                == .error("LOADING Redis is loading the dataset in memory"))
+        #expect(
+            try client.run("CONFIG", "SET", "appendonly", "yes")
+                == .error("LOADING Redis is loading the dataset in memory"))
+        #expect(try field("loading_total_bytes", client) != "0")
+        #expect(try field("loading_loaded_bytes", client) != "")
+        #expect(try client.run("CONFIG", "SET", "key-load-delay", "0") == "OK")
+        server.kill(SIGTERM)
+        try server.waitForEnd()
+        #expect(!server.log.contains("Ready to accept connections"))
+        #expect(FileManager.default.fileExists(atPath: server.file("dump.rdb").path))
+    }
+
+    @Test func `a save that fails at the end leaves nothing behind`() throws {
+        let server = try ServerProcess("dbfilename taken\nsave 3600 1")
+        let client = try server.connect()
+        try FileManager.default.createDirectory(
+            at: server.file("taken"), withIntermediateDirectories: false)
+        try client.run("SET", "key", "1")
+        #expect(try client.run("SAVE") == .error("ERR"))
+        try client.run("BGSAVE")
+        try wait("the child fails") { server.log.contains("Background saving error") }
+        guard case .error(let text) = try client.run("SET", "key", "2") else {
+            Issue.record("a write went through")
+            return
+        }
+        #expect(text.hasPrefix("MISCONF"))
+        try client.run("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+        #expect(try client.run("SET", "key", "2") == "OK")
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: server.folder.path)
+                .filter { $0.hasPrefix("temp-") } == [])
+        try FileManager.default.removeItem(at: server.file("taken"))
+        #expect(try client.run("SAVE") == "OK")
+        try client.run("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
+        #expect(try client.run("SET", "key", "3") == "OK")
+        try client.run("CONFIG", "SET", "save", "")
+    }
+
+    @Test func `SIGTERM is taken back by SHUTDOWN ABORT while it waits`() throws {
+        let server = try ServerProcess("enable-debug-command yes")
+        let client = try server.connect()
+        try client.run("DEBUG", "PAUSE-CRON", "1")
+        server.kill(SIGTERM)
+        try wait("the signal is taken note of") { server.log.contains("Received SIGTERM") }
+        #expect(try client.run("SHUTDOWN", "ABORT") == "OK")
+        try client.run("DEBUG", "PAUSE-CRON", "0")
+        #expect(try client.run("PING") == "PONG")
+    }
+
+    @Test func `a killed child leaves the old snapshot`() throws {
+        let server = try ServerProcess("rdb-key-save-delay 100000")
+        let client = try server.connect()
+        try client.run("SET", "old", "1")
+        #expect(try client.run("SAVE") == "OK")
+        let before = try Data(contentsOf: server.file("dump.rdb"))
+        for number in 0..<50 { try client.run("SET", "new:\(number)", "1") }
+        try client.run("BGSAVE")
+        let line = try #require(
+            server.log.split(separator: "\n").last { $0.contains("saving started by pid") })
+        let child = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+        kill(child, SIGKILL)
+        try wait("the child's end is noted") {
+            server.log.contains("Background saving terminated by signal 9")
+        }
+        #expect(try Data(contentsOf: server.file("dump.rdb")) == before)
+        let info = try ServerProcess.run([
+            "redis-cli", "-p", "\(server.port)", "INFO", "persistence",
+        ])
+        #expect(info.output.contains("rdb_last_bgsave_status:err"))
+    }
+
+    @Test func `a broken snapshot stops the start`() throws {
+        let server = try ServerProcess()
+        let client = try server.connect()
+        try client.run("SET", "key", "value")
+        try client.run("SAVE")
+        try server.stop()
+        var bytes = try Data(contentsOf: server.file("dump.rdb"))
+        bytes[bytes.count / 2] ^= 0xFF
+        try bytes.write(to: server.file("dump.rdb"))
+        #expect(throws: Trouble.self) { try server.restart() }
+        #expect(server.output.contains("Fatal error loading the DB"))
+    }
+
+    @Test(.enabled(if: hasRedis(), "redis-server is not installed"))
+    func `Redis loads our snapshot and we load its`() throws {
+        let ours = try ServerProcess("enable-debug-command yes")
+        let client = try ours.connect()
+        try fill(client)
+        let digest = try client.run("DEBUG", "DIGEST")
+        try client.run("SAVE")
+
+        let folder = try ServerProcess.freshFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let theirs = folder.appending(path: "dump.rdb")
+        try FileManager.default.copyItem(at: ours.file("dump.rdb"), to: theirs)
+        let port = try ServerProcess.freePort()
+        let process = try ServerProcess.spawn(
+            [
+                Self.redisServer, "--port", "\(port)", "--dir", folder.path, "--save", "",
+                "--enable-debug-command", "yes",
+            ], environment: [:], output: folder.appending(path: "log").path)
+        defer {
+            kill(process, SIGKILL)
+            var status: Int32 = 0
+            waitpid(process, &status, 0)
+        }
+        func log() -> String {
+            (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? ""
+        }
+        try wait("Redis is ready") { log().contains("eady to accept connections") }
+        let redis = try Client(port: port)
+        #expect(try redis.run("DEBUG", "DIGEST") == digest)
+
+        // And back, after Redis has written it in its own way.
+        try redis.run("SET", "written by", "Redis")
+        let changed = try redis.run("DEBUG", "DIGEST")
+        #expect(try redis.run("SAVE") == "OK")
+        try ours.stop()
+        try FileManager.default.removeItem(at: ours.file("dump.rdb"))
+        try FileManager.default.copyItem(at: theirs, to: ours.file("dump.rdb"))
+        try ours.restart()
+        #expect(try ours.connect().run("DEBUG", "DIGEST") == changed)
+    }
+}
