@@ -24,7 +24,8 @@ release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test unit integration conformance format lint tidy check \
-        asan hotpath bench bench-memory bench-expiry bench-report peers docs verify-unit install clean
+        asan hotpath bench bench-memory bench-expiry \
+        bench-persistence bench-report peers docs verify-unit install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,9 +87,14 @@ bench-expiry: release ## the pause while a million keys expire at once
 	@Scripts/deps bench
 	APUS_BINARY="$(release_binary)" Scripts/bench-expiry $(ARGS)
 
+bench-persistence: release ## seconds of SAVE and of the start on what was saved, against the same servers
+	@Scripts/deps bench
+	APUS_BINARY="$(release_binary)" Scripts/bench-persistence $(ARGS)
+
 bench-report: ## write the report and the charts again from the last samples
 	Scripts/bench --report-only
 	Scripts/bench-memory --report-only
+	Scripts/bench-persistence --report-only
 
 docs: release ## write the table of commands, docs/COMPATIBILITY.md
 	@{ cat docs/compatibility-head.md; "$(release_binary)" --list-commands; } > docs/COMPATIBILITY.md

@@ -86,12 +86,22 @@ class Server:
         self.holds = None  # the preload it has in memory, None when unknown
 
     def start(self):
-        """Returns the seconds from exec to the first PONG."""
+        """Starts it in a fresh folder; returns the seconds from exec to the first PONG."""
         self.folder = tempfile.mkdtemp(prefix="apus-bench-")
+        return self.launch()
+
+    def restart(self):
+        """Ends it at once and starts it on what is in its folder; returns as `start`."""
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+        return self.launch()
+
+    def launch(self):
         self.port = free_port()
         options = {**OPTIONS, "port": self.port, "dir": self.folder}
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
-        self.log = open(pathlib.Path(self.folder, "log"), "wb+")
+        self.log = open(pathlib.Path(self.folder, "log"), "ab+")
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
         def prepare():
@@ -103,14 +113,18 @@ class Server:
             [self.binary, *words], preexec_fn=prepare, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )
+        self.command = None
         while True:
             try:
-                self.command = Connection(self.port)
+                self.command = self.command or Connection(self.port)
                 if self.command("PING") == "PONG":
                     break
             except (ConnectionRefusedError, ConnectionResetError):
-                pass
-            if self.process.poll() is not None or time.perf_counter() - started > 20:
+                self.command = None
+            except RuntimeError as error:
+                if not str(error).startswith("LOADING"):
+                    raise
+            if self.process.poll() is not None or time.perf_counter() - started > 60:
                 self.log.seek(0)
                 text = self.log.read().decode(errors="replace")
                 self.stop()

@@ -17,6 +17,7 @@ struct WordTests {
         "Sources/Engine/Core/CommandIndex.swift": "rows and names at fixed addresses",
         "Sources/Engine/Core/Connection.swift": "the transport hands memory to the kernel",
         "Sources/Engine/Core/InputSlots.swift": "the memory requests are read into",
+        "Sources/Engine/Core/ReplyPool.swift": "reply blocks lying ready",
         "Sources/Engine/DataStructures/Arena.swift": "blocks named by handles",
         "Sources/Engine/DataStructures/BPlusTree+Nodes.swift": "leaves and inner nodes",
         "Sources/Engine/DataStructures/BPlusTree.swift": "state and path in one arena block",
@@ -32,6 +33,8 @@ struct WordTests {
         "Sources/Engine/DataStructures/ListpackChain+Compression.swift": "nodes packed and opened",
         "Sources/Engine/DataStructures/ListpackChain.swift": "nodes with room at both ends",
         "Sources/Engine/DataStructures/PackedRecords.swift": "strings one behind the other",
+        "Sources/Engine/DataStructures/PackedScores.swift":
+            "members and scores one behind the other",
         "Sources/Engine/DataStructures/RankedSet.swift": "state at a fixed address",
         "Sources/Engine/DataStructures/ScoredMember.swift": "a member and its score in one block",
         "Sources/Engine/DataStructures/NamedRecords.swift": "records with their names",

@@ -67,6 +67,12 @@ struct ByteBuffer: ~Copyable {
         tail &+= NumberText.write(number, to: end)
     }
 
+    /// Appends the text of a double that reads back as the same value.
+    mutating func append(_ number: Double) {
+        reserve(Int(NumberText.longestDouble))
+        tail &+= NumberText.write(double: number, to: end)
+    }
+
     /// Appends the bytes of a number, its lowest first.
     mutating func append(littleEndian number: some FixedWidthInteger) {
         let bytes = number.bitWidth / 8

@@ -1,7 +1,4 @@
 /// DUMP and RESTORE: a value as bytes, from server to server.
-///
-/// A payload is what a snapshot holds of a value, and a footer: `| type 1 | value | version 2 |
-/// checksum 8 |`. Payloads are those of the peers, either way (`docs/internals/rdb.md`).
 enum DumpCommands {
     static var table: [Command] {
         [
@@ -32,9 +29,10 @@ enum DumpCommands {
         guard let entry = call.database.read(call.key(1)),
             !DumpWriter.isEmpty(entry, in: call.database)
         else { return call.reply.null() }
-        var writer = DumpWriter(compresses: call.server.settings.snapshotCompression)
-        writer.payload(of: entry, in: call.database, call.server.dumpDialect)
-        call.reply.bulk(writer.view)
+        let payload = DumpWriter.payload(
+            of: entry, in: call.database, call.server.dumpDialect,
+            compresses: call.server.settings.snapshotCompression)
+        call.reply.bulk(payload.view)
     }
 
     // MARK: - RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
@@ -94,30 +92,13 @@ enum DumpCommands {
             deadline = isBeyond ? Int64.max : sum
         }
         let payload = call.arguments[3]
-        let dialect = try verify(payload, skipsChecksum: call.server.debug.skipsChecksums)
-        var reader = DumpReader(payload.prefix(payload.count - footerBytes))
+        guard
+            let dialect = DumpPayload.dialect(
+                of: payload, checks: !call.server.debug.skipsChecksums)
+        else { throw .text("ERR DUMP payload version or checksum are wrong") }
+        var reader = DumpReader(payload.prefix(payload.count - DumpPayload.footerBytes))
         let value = try read(&reader, dialect, call)
         try store(&call, key, value, deadline, options, reader)
-    }
-
-    /// Version and checksum.
-    private static let footerBytes = 10
-
-    /// Whose payload it is; an error where it is not whole or too new.
-    private static func verify(
-        _ payload: ByteView, skipsChecksum: Bool
-    ) throws(CommandError) -> DumpDialect {
-        let wrong = CommandError.text("ERR DUMP payload version or checksum are wrong")
-        guard payload.count >= footerBytes else { throw wrong }
-        let footer = payload.count - footerBytes
-        let version = Int(payload.number(at: footer, as: UInt16.self))
-        let isValkey = version >= DumpFormat.valkeyVersion
-        guard isValkey || version <= DumpFormat.newestVersion else { throw wrong }
-        let stored = payload.number(at: footer + 2, as: UInt64.self)
-        guard skipsChecksum || CRC64.update(0, payload.prefix(footer + 2)) == stored else {
-            throw wrong
-        }
-        return isValkey ? .valkey : .redis
     }
 
     private static func read(

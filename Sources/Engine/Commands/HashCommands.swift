@@ -18,12 +18,12 @@ enum HashCommands {
                 "HGETALL", .exactly(2), [.readOnly], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
                 "Returns all fields of a hash with their values.", syntax: "key",
-                tips: ["nondeterministic_output_order"], hgetall),
+                tips: ["nondeterministic_output_order"], element: Command.wholeValue, hgetall),
             Command(
                 "HKEYS", .exactly(2), [.readOnly], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
                 "Returns all fields of a hash.", syntax: "key",
-                tips: ["nondeterministic_output_order"], hkeys),
+                tips: ["nondeterministic_output_order"], element: Command.wholeValue, hkeys),
             Command(
                 "HLEN", .exactly(2), [.readOnly, .fast], group: .hash,
                 keys: [.at(1, .readOnly, [])], since: "2.0.0",
@@ -52,7 +52,7 @@ enum HashCommands {
                 "HVALS", .exactly(2), [.readOnly], group: .hash,
                 keys: [.at(1, .readOnly, [.access])], since: "2.0.0",
                 "Returns all values of a hash.", syntax: "key",
-                tips: ["nondeterministic_output_order"], hvals),
+                tips: ["nondeterministic_output_order"], element: Command.wholeValue, hvals),
         ]
     }
 

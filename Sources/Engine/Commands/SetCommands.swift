@@ -22,7 +22,7 @@ enum SetCommands {
                 "SMEMBERS", .exactly(2), [.readOnly], group: .set,
                 keys: [.at(1, .readOnly, [.access])], since: "1.0.0",
                 "Returns all members of a set.", syntax: "key",
-                tips: ["nondeterministic_output_order"], smembers),
+                tips: ["nondeterministic_output_order"], element: Command.wholeValue, smembers),
             Command(
                 "SMISMEMBER", .atLeast(3), [.readOnly, .fast], group: .set,
                 keys: [.at(1, .readOnly, [.access])], since: "6.2.0",

@@ -362,17 +362,7 @@ enum SortedSetCommands {
         _ call: inout Call, _ key: Key, _ entry: Entry, _ end: End, _ count: Int, isNested: Bool
     ) {
         var set = call.database.sortedSet(of: entry)
-        let last = set.count - 1
-        var walk = set.walk(
-            from: end == .lowest ? 0 : last, isReversed: end == .highest)
-        for _ in 0..<count {
-            guard let element = walk.next() else { break }
-            if isNested { call.reply.array(2) }
-            call.reply.member(element.member)
-            call.reply.double(element.score)
-        }
-        set.prepareRemoval(behind: walk)
-        set.removeRange(from: end == .lowest ? 0 : last + 1 - count, count: count)
+        set.pop(count, fromEnd: end == .highest, isNested: isNested, into: &call.reply)
         set.save(to: entry)
         finishRemoval(
             &call, key, entry, set, count,

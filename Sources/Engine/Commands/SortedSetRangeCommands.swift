@@ -268,9 +268,10 @@ enum SortedSetRangeCommands {
         var walk = set.walk(
             from: request.isReversed ? ranks.upperBound - 1 : ranks.lowerBound,
             isReversed: request.isReversed)
+        guard request.withScores else { return call.reply.members(&walk, count: ranks.count) }
         for _ in ranks {
             guard let element = walk.next() else { break }
-            call.reply.scored(element, request.withScores)
+            call.reply.scored(element, true)
         }
     }
 

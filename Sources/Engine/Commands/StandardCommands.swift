@@ -7,6 +7,7 @@ enum StandardCommands {
             HashCommands.table,
             GenericCommands.table,
             DumpCommands.table,
+            MigrateCommand.table,
             SaveCommands.table,
             ScanCommands.table,
             ConnectionCommands.table,

@@ -13,6 +13,8 @@ struct Call: ~Copyable {
     /// The number of the command's row.
     var command: Int32
     var reply: ReplyWriter
+    /// When the command before it ended, in ticks, where this one begins with that; 0: it does not.
+    var endTicks: UInt64 = 0
     /// Whether a command may make its client wait: not inside a transaction or a script.
     var mayBlock = true
     /// Set when it does.

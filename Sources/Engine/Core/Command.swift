@@ -22,8 +22,8 @@ struct Command: Sendable {
     /// Arguments as documentation writes them: `key value [NX | XX] [EX seconds | PX milliseconds]`.
     let syntax: String
     let tips: [String]
-    /// The argument that names an element of the first key's value, looked ahead at as keys are; 0
-    /// where there is none.
+    /// The argument that names an element of the first key's value, looked ahead at as keys are;
+    /// `wholeValue` where all of that value is read, 0 where neither holds.
     let element: Int
     /// Which arguments no log and no MONITOR may show; nil where none is secret.
     let secrets: SecretFinder?
@@ -31,6 +31,9 @@ struct Command: Sendable {
     let deprecated: (since: String, replacement: String)?
     let handler: Handler
     let subcommands: [Command]
+
+    /// In place of an element: the command reads the value of its first key from the beginning.
+    static let wholeValue = -1
 
     init(
         _ name: String, _ arity: Arity, _ flags: CommandFlags,

@@ -105,7 +105,8 @@ struct CommandIndex {
     @inline(__always)
     func isContainer(_ number: Int32) -> Bool { row(number).pointee.isContainer }
 
-    /// The argument that names an element of the key's value; 0 where there is none.
+    /// The argument that names an element of the key's value, or `Command.wholeValue`; 0 where there
+    /// is none.
     @inline(__always)
     func element(_ number: Int32) -> Int { Int(row(number).pointee.element) }
 

@@ -1,30 +1,56 @@
 /// Reply blocks that are lent while there is something to send.
 ///
-/// Used last, lent first: warm memory.
+/// Used last, lent first: warm memory. The blocks lie in memory of the pool's own, because a property
+/// of an object is guarded at each access, and there are three for each connection and turn.
 final class ReplyPool {
-    private var blocks: ContiguousArray<ReplyBlock> = []
+    private struct State {
+        var count = 0
+        /// The fewest that lay ready since the last `shrink`: nobody needed them.
+        var leastIdle = 0
+    }
+
     /// As many as one turn of a busy server uses; the rest goes back to the system.
     private static let most = 512
-    /// The fewest that lay ready since the last `shrink`: nobody needed them.
-    private var leastIdle = 0
+
+    private let state: UnsafeMutablePointer<State>
+    /// Room for `most`, the first `count` of them in use.
+    private let blocks: UnsafeMutablePointer<ReplyBlock>
+
+    init() {
+        state = .allocate(capacity: 1)
+        state.initialize(to: State())
+        blocks = .allocate(capacity: Self.most)
+    }
 
     deinit {
-        for block in blocks { block.free() }
+        purge()
+        blocks.deallocate()
+        state.deallocate()
     }
 
     /// Gives `reply` a block of the standard size if it has none.
     @inline(__always)
     func lend(to reply: inout ReplyWriter) {
         if reply.hasBlock { return }
-        reply.adopt(blocks.popLast() ?? ReplyBlock.standard())
-        if blocks.count < leastIdle { leastIdle = blocks.count }
+        reply.adopt(popLast() ?? ReplyBlock.standard())
+        let count = state.pointee.count
+        if count < state.pointee.leastIdle { state.pointee.leastIdle = count }
+    }
+
+    @inline(__always)
+    private func popLast() -> ReplyBlock? {
+        guard state.pointee.count > 0 else { return nil }
+        state.pointee.count &-= 1
+        return blocks[state.pointee.count]
     }
 
     /// Takes the block of an empty `reply` back.
     func takeBack(from reply: inout ReplyWriter) {
         guard let block = reply.takeBlock() else { return }
-        if block.capacity == ReplyBlock.standardCapacity && blocks.count < Self.most {
-            blocks.append(block)
+        let count = state.pointee.count
+        if block.capacity == ReplyBlock.standardCapacity && count < Self.most {
+            (blocks + count).initialize(to: block)
+            state.pointee.count = count &+ 1
         } else {
             block.free()
         }
@@ -32,17 +58,16 @@ final class ReplyPool {
 
     /// Frees what was not needed since the last call; once in a while.
     func shrink() {
-        for _ in 0..<leastIdle { blocks.popLast()?.free() }
-        leastIdle = blocks.count
+        for _ in 0..<state.pointee.leastIdle { popLast()?.free() }
+        state.pointee.leastIdle = state.pointee.count
     }
 
     /// Frees the blocks lying ready.
     func purge() {
-        for block in blocks { block.free() }
-        blocks = []
-        leastIdle = 0
+        while let block = popLast() { block.free() }
+        state.pointee.leastIdle = 0
     }
 
     /// Bytes lying ready.
-    var idleBytes: Int { blocks.count * ReplyBlock.standardCapacity }
+    var idleBytes: Int { state.pointee.count * ReplyBlock.standardCapacity }
 }

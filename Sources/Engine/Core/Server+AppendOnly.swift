@@ -242,6 +242,11 @@ extension Server {
                 stopRewriteChild()
             }
             appendOnly.mode = .starting
+            if hasChild || holdsWaitersBack {
+                log.warning(
+                    "AOF was enabled but there is already another background operation. An AOF "
+                        + "background was scheduled to start when possible.")
+            }
             wantRewrite()
         } else if !settings.appendOnly && appendOnly.mode != .off {
             stopAppending()

@@ -85,6 +85,7 @@ extension Server {
         walkConnections()
         obeyStopRequest()
         readChildReports()
+        migration.closeIdle(now: clock.monotonicMilliseconds)
         saveIfDue()
         rewriteIfGrown()
         limitTracking()

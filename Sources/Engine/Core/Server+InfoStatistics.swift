@@ -18,7 +18,7 @@ extension Server {
         info.field("pubsubshard_channels", subscriptions.shards.count)
         info.field("latest_fork_usec", children.lastForkMicroseconds)
         info.field("total_forks", children.forks)
-        info.field("migrate_cached_sockets", 0)
+        info.field("migrate_cached_sockets", migration.count)
         info.field("slave_expires_tracked_keys", 0)
         info.field("active_defrag_hits", 0)
         info.field("active_defrag_misses", 0)

@@ -44,10 +44,13 @@ extension Server {
         var snapshot = SnapshotReader(into: keyspace, options)
         var nextStop = servesMeanwhile ? settings.loadingEventIntervalBytes : Int.max
         do throws(DumpError) {
-            try snapshot.load(from: &reader) { position, report in
+            try snapshot.load(from: &reader) { step, position in
+                if case .fact(name: "used-mem", let bytes) = step {
+                    snapshots.loading?.usedMemoryBytes = Int(bytes) ?? 0
+                }
                 if position < nextStop { return true }
                 nextStop = position + settings.loadingEventIntervalBytes
-                return continueLoading(position, report)
+                return continueLoading(position)
             }
         } catch {
             if case .interrupted = error { throw error }
@@ -82,12 +85,6 @@ extension Server {
     }
 
     /// Serves who is ready; false once the server is to end.
-    private func continueLoading(_ position: Int, _ report: SnapshotReport) -> Bool {
-        snapshots.loading?.usedMemoryBytes = report.fact("used-mem").flatMap { Int($0) } ?? 0
-        return continueLoading(position)
-    }
-
-    /// The same.
     func continueLoading(_ position: Int) -> Bool {
         snapshots.loading?.loadedBytes = position
         serveMeanwhile()

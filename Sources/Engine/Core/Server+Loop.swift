@@ -142,11 +142,11 @@ extension Server {
 
     // MARK: - Work in slices
 
-    /// A slice of freeing on the loop: with the requests that came meanwhile, and a step that takes
-    /// longer than the others, a turn stays below a millisecond (`Scripts/bench-deletion`).
-    private static let freeingNanoseconds: UInt64 = 300_000
-    /// Between two looks at the clock; a block of a list is 8 KiB, and takes a microsecond or two.
-    private static let freedAtOnce = 128
+    /// A slice of freeing on the loop: who asks waits for one of them at most, and a turn without
+    /// requests costs a hundredth of it (`Scripts/bench-deletion`).
+    private static let freeingNanoseconds: UInt64 = 100_000
+    /// Between two looks at the clock: some ten microseconds, more where every block is a miss.
+    private static let freedAtOnce = 64
 
     private func freeBuried() {
         let end = Clock.monotonicNanoseconds() + Self.freeingNanoseconds

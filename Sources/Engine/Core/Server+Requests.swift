@@ -219,6 +219,9 @@ extension Server {
     /// table, then the entries they lead to.
     private func lookAhead() {
         var hasElements = false
+        // Requests one after the other are often for the same key.
+        var lastKey = ByteView.empty
+        var hash: UInt64 = 0
         var index = 0
         while index < batch.count {
             let request = batch[index]
@@ -226,15 +229,19 @@ extension Server {
             guard request.command >= 0 else { continue }
             let keys = commands.index.keys(request.command)
             guard keys.first > 0 else { continue }
-            if commands.index.element(request.command) > 0 { hasElements = true }
+            if commands.index.element(request.command) != 0 { hasElements = true }
             let database = slots[Int(request.slot)].database
             let arguments = batch.arguments(of: request)
             let last = Self.lastKey(keys, arguments.count)
             var key = keys.first
             while key <= last {
-                let hash = keyspace.hasher.hash(arguments[key])
+                let bytes = arguments[key]
+                if hash == 0 || bytes != lastKey {
+                    hash = keyspace.hasher.hash(bytes)
+                    lastKey = bytes
+                    database.prefetchGroup(hash)
+                }
                 batch.setHash(hash, of: request, argument: key)
-                database.prefetchGroup(hash)
                 key &+= keys.step
             }
         }
@@ -246,6 +253,7 @@ extension Server {
     }
 
     private func prefetchEntries() {
+        var lastHash: UInt64 = 0
         var index = 0
         while index < batch.count {
             let request = batch[index]
@@ -258,7 +266,9 @@ extension Server {
             let last = Self.lastKey(keys, arguments.count)
             var key = keys.first
             while key <= last {
-                database.prefetchEntry(arguments.hash(key))
+                let hash = arguments.hash(key)
+                if hash != lastHash { database.prefetchEntry(hash) }
+                lastHash = hash
                 key &+= keys.step
             }
         }
@@ -279,7 +289,7 @@ extension Server {
             guard request.command >= 0 else { continue }
             let element = commands.index.element(request.command)
             let arguments = batch.arguments(of: request)
-            guard element > 0, element < arguments.count else { continue }
+            guard element != 0, element < arguments.count else { continue }
             let key = commands.index.keys(request.command).first
             let keyHash = arguments.hash(key)
             if keyHash != lastHash {
@@ -290,7 +300,9 @@ extension Server {
                 if let found, !found.isString { lastValue = CollectionValue(of: found) }
             }
             guard let lastValue else { continue }
-            if isFirstStage {
+            if element == Command.wholeValue {
+                if isFirstStage { lastValue.prefetchBeginning(in: keyspace.arena) }
+            } else if isFirstStage {
                 let hash = keyspace.hasher.hash(arguments[element])
                 batch.setHash(hash, of: request, argument: element)
                 lastValue.prefetchGroup(hash: hash, in: keyspace.arena)
@@ -315,7 +327,7 @@ extension Server {
             let request = batch[index]
             let slot = Int(request.slot)
             if slot != current {
-                if current >= 0 { leave(&call) }
+                if current >= 0 { leave(&call, current) }
                 enter(&call, slots[slot].connection)
                 current = slot
             }
@@ -333,11 +345,7 @@ extension Server {
             }
             index &+= 1
         }
-        if current >= 0 { leave(&call) }
-        // SELECT may have changed what the next keys are looked up in.
-        for index in 0..<slots.count {
-            slots[index].database = keyspace[slots[index].connection.session.database]
-        }
+        if current >= 0 { leave(&call, current) }
     }
 
     /// Turns `call` to a connection: its database, and its reply buffer, taken for the time being.
@@ -345,13 +353,16 @@ extension Server {
     private func enter(_ call: inout Call, _ connection: Connection) {
         call.connection = connection
         call.database = keyspace[connection.session.database]
+        call.endTicks = 0
         swap(&call.reply, &connection.reply)
         replyPool.lend(to: &call.reply)
     }
 
     /// Gives the reply buffer back and puts the connection on the list if there is something to send.
     @inline(__always)
-    private func leave(_ call: inout Call) {
+    private func leave(_ call: inout Call, _ slot: Int) {
+        // SELECT may have changed what the next keys are looked up in.
+        slots[slot].database = call.database
         swap(&call.reply, &call.connection.reply)
         scheduleReply(call.connection)
     }

@@ -52,6 +52,8 @@ final class Server {
     var children = ChildState()
     var snapshots = SnapshotState()
     var appendOnly: AppendOnlyState
+    /// Connections of MIGRATE.
+    var migration = MigrationLinks()
     var sampling = Sampling()
     /// What DEBUG switched.
     var debug = DebugSwitches()

@@ -11,6 +11,13 @@ extension BPlusTree {
 
     /// Takes the member of this rank out, which must exist, and returns it; no member is compared.
     func remove(at rank: Int) -> ScoredMember {
+        let element = locate(rank)
+        removeLocated()
+        return element
+    }
+
+    /// Goes to the member of this rank, which must exist, for `removeLocated`.
+    func locate(_ rank: Int) -> ScoredMember {
         precondition(rank >= 0 && rank < count, "there is no member of this rank")
         var node = root
         var rest = rank
@@ -23,9 +30,23 @@ extension BPlusTree {
             level &-= 1
         }
         path[0] = Step(node: node, index: Int32(truncatingIfNeeded: rest))
-        let element = ScoredMember(leaf(node).handle(rest), arena)
-        removeLocated()
-        return element
+        return ScoredMember(leaf(node).handle(rest), arena)
+    }
+
+    /// The member `distance` places behind the one gone to last, or before it, as far as its leaf and
+    /// the one beside it reach; the tree must not have changed since.
+    func neighbour(_ distance: Int) -> ScoredMember? {
+        let leaf = leaf(path[0].node)
+        var place = Int(path[0].index) &+ distance
+        if place >= 0 && place < leaf.count { return ScoredMember(leaf.handle(place), arena) }
+        guard height > 0 else { return nil }
+        let parent = inner(path[1].node)
+        let index = Int(path[1].index) &+ (distance < 0 ? -1 : 1)
+        guard index >= 0 && index < parent.count else { return nil }
+        let other = self.leaf(parent.child(index))
+        place = distance < 0 ? other.count &+ place : place &- leaf.count
+        guard place >= 0 && place < other.count else { return nil }
+        return ScoredMember(other.handle(place), arena)
     }
 
     /// Gives a member of the tree another score.
@@ -57,8 +78,8 @@ extension BPlusTree {
         path[0].index = Int32(truncatingIfNeeded: leaf(path[0].node).index(of: element.handle))
     }
 
-    /// Takes out the member the path leads to.
-    private func removeLocated() {
+    /// Takes out the member gone to last; the tree must not have changed since.
+    func removeLocated() {
         addToCounts(-1)
         let leaf = leaf(path[0].node)
         let index = Int(path[0].index)

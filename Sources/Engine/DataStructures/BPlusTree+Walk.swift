@@ -35,18 +35,6 @@ extension BPlusTree {
         }
     }
 
-    /// What a walk has asked for and not yet reached, a few members on; nil where that is another
-    /// leaf.
-    func upcoming(of walk: Walk) -> ScoredMember? {
-        let step = walk.isReversed ? -Self.nearLead : Self.nearLead
-        guard let leaf = walk.leaf, walk.index &+ step >= 0, walk.index &+ step < leaf.count
-        else { return nil }
-        return ScoredMember(leaf.handle(walk.index &+ step), arena)
-    }
-
-    /// Near enough to have been asked for by the walks before.
-    private static let nearLead = 4
-
     /// Members asked for ahead of a walk: as many as memory answers at a time.
     private static let lead = 8
 

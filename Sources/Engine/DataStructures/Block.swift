@@ -107,11 +107,15 @@ struct Block: Equatable, Sendable {
     }
 
     /// Asks for the first lines of the block, before it is walked.
-    func prefetch(in arena: Arena) {
+    func prefetch(in arena: Arena, lines: Int = 2) {
         if isNone { return }
         let start = address(in: arena)
-        apus_prefetch(start)
-        if bytes > 64 { apus_prefetch(start + 64) }
+        let end = min(bytes, lines &* 64)
+        var offset = 0
+        while offset < end {
+            apus_prefetch(start + offset)
+            offset &+= 64
+        }
     }
 
     /// The heap memory of a block that lies there, for who frees it on another thread; nil of others.

@@ -143,10 +143,37 @@ struct RankedSet {
         forget(member, state.pointee.hasher.hash(member.member))
     }
 
+    /// Removes the first member or the last and returns it: the caller's to `free`.
+    ///
+    /// Whoever pops one pops more, as a rule: what leads to the next ones is asked for, their blocks
+    /// first, and the lines of the table when these have arrived.
+    func pop(isLast: Bool) -> ScoredMember {
+        let member = tree.locate(isLast ? count - 1 : 0)
+        tree.neighbour(isLast ? -Self.blockLead : Self.blockLead)?.prefetch()
+        if let next = tree.neighbour(isLast ? -Self.groupLead : Self.groupLead) {
+            table.prefetchGroup(hash: state.pointee.hasher.hash(next.member))
+        }
+        tree.removeLocated()
+        detach(member, state.pointee.hasher.hash(member.member))
+        return member
+    }
+
+    /// How many pops before its own a member's block is asked for, and its place in the table.
+    private static let blockLead = 8
+    private static let groupLead = 4
+
+    /// Frees a member that is in the set no more.
+    func free(_ member: ScoredMember) { member.free(in: arena) }
+
     private func forget(_ member: ScoredMember, _ hash: UInt64) {
+        detach(member, hash)
+        member.free(in: arena)
+    }
+
+    /// Takes a member that is not in the tree out of the table.
+    private func detach(_ member: ScoredMember, _ hash: UInt64) {
         table.remove(entry: member.handle, hash: hash)
         state.pointee.memberBytes -= member.memoryBytes(in: arena)
-        member.free(in: arena)
     }
 
     // MARK: - Looking ahead
@@ -156,11 +183,6 @@ struct RankedSet {
 
     /// Second stage: asks for the member.
     func prefetchMember(hash: UInt64) { table.prefetchCandidate(hash: hash) }
-
-    /// Asks for the group of a member that has arrived and is about to be removed.
-    func prefetchGroup(of member: ScoredMember) {
-        table.prefetchGroup(hash: state.pointee.hasher.hash(member.member))
-    }
 
     // MARK: - Scanning
 

@@ -419,9 +419,10 @@ struct Keyspace {
 
     func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }
 
-    /// Frees up to about `entries` entries of buried tables, or blocks of buried collections; true
-    /// while more are waiting.
+    /// Frees up to about `entries` entries of buried tables, or blocks of buried collections, and
+    /// gives pages that became free back to the system; true while more are waiting.
     func freeBuried(entries: Int) -> Bool {
+        arena.returnPages(limit: max(1, entries / Graveyard.entriesPerSpan))
         var left = entries
         while left > 0, var collection = state.pointee.graveyard.collections.popLast() {
             let blocks = min(left, 256)
@@ -456,6 +457,7 @@ struct Keyspace {
     /// Whether `freeBuried` has something to do.
     var hasBuriedWork: Bool {
         !state.pointee.graveyard.tables.isEmpty || !state.pointee.graveyard.collections.isEmpty
+            || arena.excessSpans > 0
     }
     var hasBuriedBlocks: Bool { !state.pointee.graveyard.heapBlocks.isEmpty }
 
@@ -486,6 +488,8 @@ struct Keyspace {
 struct Graveyard {
     /// Freeing a block of this size or more gives pages back to the system, which takes a while.
     static let largeBlockBytes = 1 << 20
+    /// To give the pages of a span back takes as long as to free so many entries.
+    static let entriesPerSpan = 64
 
     var tables: [HashTable<KeyPolicy>] = []
     var collections: [CollectionValue] = []

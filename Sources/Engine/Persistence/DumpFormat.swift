@@ -76,6 +76,20 @@ enum DumpFormat {
     static let hashWithDeadlines: UInt8 = 24
     static let hashListpackWithDeadlines: UInt8 = 25
 
+    /// What the check tool calls a type, in Redis's words.
+    static func name(ofType type: UInt8) -> String {
+        Int(type) < typeNames.count ? typeNames[Int(type)] : "unknown"
+    }
+
+    private static let typeNames = [
+        "string", "list-linked", "set-hashtable", "zset-v1", "hash-hashtable", "zset-v2",
+        "module-pre-release", "module-value", "unknown", "hash-zipmap", "list-ziplist",
+        "set-intset", "zset-ziplist", "hash-ziplist", "quicklist", "stream", "hash-listpack",
+        "zset-listpack", "quicklist-v2", "stream-v2", "set-listpack", "stream-v3",
+        "hash-hashtable-md-pre-release", "hash-listpack-md-pre-release", "hash-hashtable-md",
+        "hash-listpack-md",
+    ]
+
     /// Nodes of a list.
     static let plainNode: UInt64 = 1
     static let packedNode: UInt64 = 2

@@ -22,17 +22,6 @@ enum DumpDialect: Sendable {
 ///
 /// A new type joins with a case in `type` and in `value`.
 extension DumpWriter {
-    /// A value as DUMP gives it away and RESTORE takes it: with version and checksum behind it.
-    mutating func payload(of entry: Entry, in database: Database, _ dialect: DumpDialect) {
-        let type = Self.type(of: entry, in: database, dialect)
-        byte(type)
-        value(of: entry, in: database, as: type)
-        let hasFieldDeadlines = type > DumpFormat.stream2
-        littleEndian(
-            UInt16(hasFieldDeadlines ? dialect.versionWithFieldDeadlines : DumpFormat.version))
-        writeChecksum()
-    }
-
     /// The number that tells how the value of `entry` is laid out.
     static func type(of entry: Entry, in database: Database, _ dialect: DumpDialect) -> UInt8 {
         switch entry.type {
@@ -124,12 +113,32 @@ extension DumpWriter {
 
     /// From the highest score to the lowest, so that a reader inserts at the front.
     private mutating func sortedSet(_ set: SortedSetValue) {
-        if let bytes = set.savedListpack { return string(bytes) }
+        if !set.isRanked { return packedSortedSet(set) }
         length(set.count)
         var walk = set.walk(from: set.count - 1, isReversed: true)
         while let element = walk.next() {
             element.member.withText { string($0) }
             double(element.score)
+        }
+    }
+
+    /// A listpack of members and scores, the lowest first; a score is an integer where it is one.
+    private mutating func packedSortedSet(_ set: SortedSetValue) {
+        var text = ByteBuffer()
+        string { blob in
+            var listpack = ListpackText(in: &blob)
+            var walk = set.walk(from: 0)
+            while let element = walk.next() {
+                listpack.append(ListpackElement(element.member), to: &blob)
+                if let integer = Int64(exactly: element.score) {
+                    listpack.append(ListpackElement(integer), to: &blob)
+                } else {
+                    text.removeAll()
+                    text.append(element.score)
+                    listpack.append(ListpackElement(text.view), to: &blob)
+                }
+            }
+            listpack.finish(in: &blob)
         }
     }
 

@@ -24,13 +24,38 @@ struct SnapshotReport {
 ///
 /// Promises: a broken file ends in an error that says what is wrong and where, whatever its bytes are;
 /// no key is loaded twice; collections get the encodings that our settings ask for.
-struct SnapshotReader {
+struct SnapshotReader: ~Copyable {
     private let keyspace: Keyspace
     private let options: Options
     private(set) var report = SnapshotReport()
     private var dialect = DumpDialect.redis
     /// What the records before a key say of it.
     private var traits = KeyTraits()
+    private var key = ByteBuffer()
+    /// What is being read, for who asks after an error.
+    private(set) var doing = Activity.start
+    private(set) var type: UInt8 = 0
+
+    /// Named as the check tool of Redis names them.
+    enum Activity: String {
+        case start
+        case record = "read-type"
+        case key = "read-key"
+        case value = "read-object-value"
+        case checksum = "check-sum"
+        case fact = "read-aux"
+    }
+
+    /// What was read.
+    enum Step {
+        case fact(name: String, value: String)
+        case database(Int)
+        case key(deadline: Int64?)
+        /// False: whoever wrote the file wanted none.
+        case checksum(Bool)
+    }
+
+    var keyText: String { key.view.string }
 
     struct Options {
         var checks = true
@@ -38,6 +63,8 @@ struct SnapshotReader {
         var dropsExpired = true
         /// A key that is there already is overwritten, where that is no error.
         var replaces = false
+        /// Values are thrown away as soon as they are read.
+        var keepsNothing = false
         /// A pause after every key (`key-load-delay`), so that tests catch a load under way.
         var keyDelayMicroseconds = 0
     }
@@ -55,21 +82,21 @@ struct SnapshotReader {
 
     /// Loads all of it; what was loaded before an error stays.
     ///
-    /// - Parameter onProgress: is told after each key how many bytes were read; false ends the load.
+    /// - Parameter onStep: is told what was read, and how many bytes so far; false ends the load.
     mutating func load(
-        from reader: inout DumpReader, onProgress: (Int, SnapshotReport) -> Bool = { _, _ in true }
+        from reader: inout DumpReader, onStep: (Step, Int) -> Bool = { _, _ in true }
     ) throws(DumpError) {
         let version = try readMagic(from: &reader)
         let expiringHashes = SharedCount.create()
         defer { expiringHashes.destroy() }
         let values = ValueReader(keyspace, dialect, counting: expiringHashes)
         var database = keyspace[0]
-        var key = ByteBuffer()
         while true {
             reader.beginRecord()
+            doing = .record
             let opcode = try reader.byte()
             switch opcode {
-            case DumpFormat.end: return try finish(version, &reader)
+            case DumpFormat.end: return try finish(version, &reader, onStep)
             case DumpFormat.selectDatabase:
                 let index = try reader.length()
                 guard index < UInt64(keyspace.databaseCount) else {
@@ -78,15 +105,17 @@ struct SnapshotReader {
                             + "more than \(keyspace.databaseCount) databases. Exiting")
                 }
                 database = keyspace[Int(index)]
+                _ = onStep(.database(Int(index)), reader.position)
             case DumpFormat.resize:
                 _ = try reader.length()
                 _ = try reader.length()
-            case DumpFormat.auxiliary: try readFact(from: &reader)
+            case DumpFormat.auxiliary: try readFact(from: &reader, onStep)
             case 200...: try readTrait(opcode, from: &reader)
             default:
-                try readKey(opcode, values, &key, into: database, from: &reader)
+                let deadline = traits.deadline
+                try readKey(opcode, values, into: database, from: &reader)
                 if options.keyDelayMicroseconds > 0 { usleep(UInt32(options.keyDelayMicroseconds)) }
-                guard onProgress(reader.position, report) else { throw .interrupted }
+                guard onStep(.key(deadline: deadline), reader.position) else { throw .interrupted }
             }
         }
     }
@@ -115,14 +144,22 @@ struct SnapshotReader {
         return version
     }
 
-    private mutating func readFact(from reader: inout DumpReader) throws(DumpError) {
+    private mutating func readFact(
+        from reader: inout DumpReader, _ onStep: (Step, Int) -> Bool
+    ) throws(DumpError) {
+        doing = .fact
         let name = try reader.piece()
         let value = try reader.piece()
-        report.facts.append((reader.view(name).string, reader.view(value).string))
+        let fact = (name: reader.view(name).string, value: reader.view(value).string)
+        report.facts.append(fact)
+        _ = onStep(.fact(name: fact.name, value: fact.value), reader.position)
     }
 
-    private func finish(_ version: Int, _ reader: inout DumpReader) throws(DumpError) {
+    private mutating func finish(
+        _ version: Int, _ reader: inout DumpReader, _ onStep: (Step, Int) -> Bool
+    ) throws(DumpError) {
         guard version >= 5 else { return }
+        doing = .checksum
         let computed = reader.currentChecksum()
         let stored = try reader.littleEndian(UInt64.self)
         // Zero: whoever wrote it wanted no checksum.
@@ -130,6 +167,7 @@ struct SnapshotReader {
             throw .corrupt(
                 "RDB CRC error: expected \(hex(computed)), but got \(hex(stored))")
         }
+        _ = onStep(.checksum(stored != 0), reader.position)
     }
 
     private func hex(_ word: UInt64) -> String {
@@ -178,17 +216,25 @@ struct SnapshotReader {
     // MARK: - Keys
 
     private mutating func readKey(
-        _ type: UInt8, _ values: ValueReader, _ keyBytes: inout ByteBuffer,
-        into database: Database, from reader: inout DumpReader
+        _ type: UInt8, _ values: ValueReader, into database: Database,
+        from reader: inout DumpReader
     ) throws(DumpError) {
         let traits = self.traits
         self.traits = KeyTraits()
-        keyBytes.removeAll()
-        keyBytes.append(reader.view(try reader.piece()))
+        (doing, self.type) = (.key, type)
+        key.removeAll()
+        key.append(reader.view(try reader.piece()))
         reader.beginRecord()
+        doing = .value
         let value = try values.read(type, from: &reader)
         if case .nothing = value {
-            report.noteEmpty(keyBytes.view)
+            report.noteEmpty(key.view)
+            return
+        }
+        if options.keepsNothing {
+            value.discard(in: keyspace)
+            _ = keyspace.freeBuried(entries: .max)
+            report.loadedKeys += 1
             return
         }
         if let deadline = traits.deadline, options.dropsExpired, deadline < keyspace.now {
@@ -196,7 +242,7 @@ struct SnapshotReader {
             report.expiredKeys += 1
             return
         }
-        let key = database.key(keyBytes.view)
+        let key = database.key(key.view)
         if database.entryDueOrNot(key) != nil && !options.replaces {
             value.discard(in: keyspace)
             throw .corrupt("RDB has duplicated key '\(key.bytes.string)' in DB \(database.index)")

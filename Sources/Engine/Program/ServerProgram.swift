@@ -16,8 +16,7 @@ public enum ServerProgram {
         let tool = name.split(separator: "/").last ?? ""
         if tool.hasSuffix("check-aof") { return checkAppendOnly(as: name, arguments) }
         if tool.hasSuffix("check-rdb") {
-            complain("\(tool) is not part of this version.\n")
-            return 1
+            return SnapshotCheck.run(as: String(tool), arguments.map { ConfigFile.lossy($0) })
         }
         switch CommandLine.parse(arguments) {
         case .showHelp:

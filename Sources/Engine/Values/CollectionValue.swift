@@ -78,6 +78,15 @@ struct CollectionValue {
         }
     }
 
+    /// Asks for the beginning of a packed value that is about to be read whole.
+    func prefetchBeginning(in arena: Arena) {
+        switch type {
+        case .set: SetValue.prefetchBeginning(encoding, payload, in: arena)
+        case .hash: HashValue.prefetchBeginning(encoding, payload, in: arena)
+        default: break
+        }
+    }
+
     // MARK: - Measuring, copying, naming
 
     /// Every byte behind the payload.

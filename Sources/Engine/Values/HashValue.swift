@@ -391,6 +391,11 @@ struct HashValue: RandomElements {
         table(at: payload, arena).prefetchCandidate(hash: hash)
     }
 
+    /// Asks for what a packed hash begins with.
+    static func prefetchBeginning(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) {
+        if encoding & 2 == 0 { Block(word: payload).prefetch(in: arena, lines: 5) }
+    }
+
     // MARK: - Whole values
 
     static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {

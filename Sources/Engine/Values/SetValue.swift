@@ -441,6 +441,13 @@ struct SetValue: RandomElements {
         table(at: payload, arena).prefetchCandidate(hash: hash)
     }
 
+    /// Asks for what a packed set begins with.
+    static func prefetchBeginning(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) {
+        if encoding != Encoding.table.rawValue {
+            Block(word: payload).prefetch(in: arena, lines: 5)
+        }
+    }
+
     // MARK: - Whole values
 
     static func blockCount(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {

@@ -1,7 +1,7 @@
 /// A sorted set as commands see it, whichever of its two forms it has.
 ///
-/// Packed (`listpack`): member, score, member, score… in order in one block, everything O(n) and
-/// small. Ranked (`skiplist`, as OBJECT ENCODING has to call it): a `RankedSet`. A packed set becomes
+/// Packed (`listpack`, as OBJECT ENCODING has to call it): a `PackedScores`, in order, everything
+/// O(n) and small. Ranked (`skiplist`): a `RankedSet`. A packed set becomes
 /// ranked when it outgrows the limits of its settings and stays so.
 ///
 /// A value that hangs off an entry or off nothing yet; whoever changes it calls `save` afterwards.
@@ -53,7 +53,7 @@ struct SortedSetValue: RandomElements {
         payload =
             isRanked
             ? RankedSet.create(arena: ground.arena, hasher: ground.hasher).word
-            : Listpack.create(in: ground.arena, capacity: 32).block.word
+            : PackedScores.create(in: ground.arena).block.word
     }
 
     /// Writes back to its entry where it lies now.
@@ -73,15 +73,12 @@ struct SortedSetValue: RandomElements {
     @inline(__always)
     private var set: RankedSet { RankedSet(word: payload) }
     @inline(__always)
-    private var listpack: Listpack { Listpack(Block(word: payload), in: ground.arena) }
-
-    /// The packed form as it is saved; nil of a ranked set.
-    var savedListpack: ByteView? { isRanked ? nil : listpack.view }
+    private var packed: PackedScores { PackedScores(Block(word: payload), in: ground.arena) }
 
     // MARK: - Questions
 
     @inline(__always)
-    var count: Int { isRanked ? set.count : listpack.count / 2 }
+    var count: Int { isRanked ? set.count : packed.count }
 
     /// The score of `member`; nil when it is none.
     ///
@@ -89,7 +86,7 @@ struct SortedSetValue: RandomElements {
     @inline(__always)
     func score(of member: ByteView, hash: UInt64 = 0) -> Double? {
         if isRanked { return set.find(member, hash: hash)?.score }
-        return packedPlace(of: member)?.score
+        return packed.find(member)?.score
     }
 
     /// How many members stand before `member`, and its score; nil when it is none.
@@ -99,7 +96,7 @@ struct SortedSetValue: RandomElements {
             guard let element = set.find(member, hash: hash) else { return nil }
             return (set.tree.rank(of: element), element.score)
         }
-        return packedRank(of: member)
+        return packed.find(member).map { ($0.rank, $0.score) }
     }
 
     /// How many members stand before `bound`.
@@ -123,10 +120,10 @@ struct SortedSetValue: RandomElements {
     }
 
     private func packedRank(of bound: SortedSetBound) -> Int {
-        var cursor = listpack.cursor()
+        var walk = packed.walk()
         var rank = 0
-        while let member = cursor.next(), let score = cursor.next() {
-            if bound.isReached(by: member, Self.score(score)) { break }
+        while let record = walk.next() {
+            if bound.isReached(by: record.member, record.score) { break }
             rank &+= 1
         }
         return rank
@@ -139,18 +136,9 @@ struct SortedSetValue: RandomElements {
                 ranked: set.tree.walk(from: rank, isReversed: isReversed), packed: nil,
                 isReversed: isReversed)
         }
-        let listpack = listpack
-        let place = listpack.position(at: (isReversed ? rank &+ 1 : rank) &* 2) ?? listpack.end
-        return SortedSetWalk(
-            ranked: nil, packed: listpack.cursor(from: place), isReversed: isReversed)
-    }
-
-    /// Says that the members to come on `walk` will soon be removed.
-    func prepareRemoval(behind walk: SortedSetWalk) {
-        guard isRanked, let ranked = walk.ranked,
-            let upcoming = set.tree.upcoming(of: ranked)
-        else { return }
-        set.prefetchGroup(of: upcoming)
+        let packed = packed
+        let place = packed.position(at: isReversed ? rank &+ 1 : rank)
+        return SortedSetWalk(ranked: nil, packed: packed.walk(from: place), isReversed: isReversed)
     }
 
     /// The member of this rank, which must exist.
@@ -179,7 +167,7 @@ struct SortedSetValue: RandomElements {
 
     var drawsCheaply: Bool { isRanked }
 
-    /// Names a member while the set does not change: a rank, or where it lies in the listpack.
+    /// Names a member while the set does not change: a rank, or where its record lies.
     struct Position: Hashable {
         fileprivate let raw: Int
     }
@@ -187,11 +175,10 @@ struct SortedSetValue: RandomElements {
     func positions() -> ContiguousArray<Position> {
         if isRanked { return ContiguousArray((0..<count).map { Position(raw: $0) }) }
         var positions: ContiguousArray<Position> = []
-        let listpack = listpack
-        var place = listpack.first
-        while let member = place, let score = listpack.position(after: member) {
-            positions.append(Position(raw: member.offset))
-            place = listpack.position(after: score)
+        var walk = packed.walk()
+        while !walk.isAtEnd {
+            positions.append(Position(raw: walk.position.offset))
+            _ = walk.next()
         }
         return positions
     }
@@ -201,16 +188,16 @@ struct SortedSetValue: RandomElements {
         guard count > 0 else { return nil }
         let rank = chance.random(below: count)
         if isRanked { return Position(raw: rank) }
-        return listpack.position(at: rank &* 2).map { Position(raw: $0.offset) }
+        return Position(raw: packed.position(at: rank).offset)
     }
 
     func element(at position: Position) -> SortedSetElement {
         if isRanked { return element(at: position.raw) }
-        var cursor = listpack.cursor(from: Listpack.Position(offset: position.raw))
-        guard let member = cursor.next(), let score = cursor.next() else {
+        var walk = packed.walk(from: PackedScores.Position(offset: position.raw))
+        guard let record = walk.next() else {
             preconditionFailure("a position beyond the set")
         }
-        return SortedSetElement(member: member, score: Self.score(score))
+        return SortedSetElement(member: record.member, score: record.score)
     }
 
     // MARK: - Changes
@@ -258,19 +245,17 @@ struct SortedSetValue: RandomElements {
     private mutating func addPacked(
         _ member: ByteView, _ score: inout Double, _ conditions: Conditions
     ) throws(CommandError) -> Outcome {
-        if let (place, old) = packedPlace(of: member) {
-            let outcome = Self.decide(old, &score, conditions)
+        if let found = packed.find(member) {
+            let outcome = Self.decide(found.score, &score, conditions)
             if outcome == .updated {
-                var listpack = listpack
-                listpack.remove(at: place, count: 2)
-                payload = listpack.block.word
+                removePacked(at: found.position)
                 insertPacked(member, score)
             }
             return outcome
         }
         if conditions.contains(.onlyPresent) { return .refused }
         if count >= ground.mostPackedMembers || member.count > ground.longestPackedMember
-            || !listpack.canTake(member.count + 64)
+            || !packed.canTake(member.count)
         {
             try becomeRanked()
             guard set.insert(member, score: score) else { throw .outOfMemory }
@@ -308,10 +293,8 @@ struct SortedSetValue: RandomElements {
             set.remove(element, hash: hash)
             return true
         }
-        guard let place = packedPlace(of: member)?.place else { return false }
-        var listpack = listpack
-        listpack.remove(at: place, count: 2)
-        payload = listpack.block.word
+        guard let position = packed.find(member)?.position else { return false }
+        removePacked(at: position)
         return true
     }
 
@@ -322,97 +305,68 @@ struct SortedSetValue: RandomElements {
             for _ in 0..<count { set.remove(at: rank) }
             return
         }
-        var listpack = listpack
-        listpack.remove(from: rank * 2, count: count * 2)
-        payload = listpack.block.word
+        removePacked(at: packed.position(at: rank), count: count)
+    }
+
+    /// Removes `count` members, which must exist, from the beginning or from the end backwards, and
+    /// replies with each and its score, in an array of their own where `isNested`.
+    mutating func pop(
+        _ count: Int, fromEnd: Bool, isNested: Bool, into reply: inout ReplyWriter
+    ) {
+        if isRanked {
+            let set = set
+            for _ in 0..<count {
+                let member = set.pop(isLast: fromEnd)
+                if isNested { reply.array(2) }
+                reply.bulk(member.member)
+                reply.double(member.score)
+                set.free(member)
+            }
+            return
+        }
+        let last = self.count - 1
+        var walk = walk(from: fromEnd ? last : 0, isReversed: fromEnd)
+        for _ in 0..<count {
+            guard let element = walk.next() else { break }
+            if isNested { reply.array(2) }
+            reply.member(element.member)
+            reply.double(element.score)
+        }
+        removeRange(from: fromEnd ? last + 1 - count : 0, count: count)
     }
 
     // MARK: - The packed form
 
-    private func packedPlace(
-        of member: ByteView
-    ) -> (place: Listpack.Position, score: Double)? {
-        let listpack = listpack
-        guard let place = listpack.find(ListpackElement(member), skip: 1),
-            let scorePlace = listpack.position(after: place)
-        else { return nil }
-        return (place, Self.score(listpack[scorePlace]))
-    }
-
-    private func packedRank(of member: ByteView) -> (rank: Int, score: Double)? {
-        let element = ListpackElement(member)
-        var cursor = listpack.cursor()
-        var rank = 0
-        while !cursor.isAtEnd {
-            if cursor.matches(element) {
-                _ = cursor.skip()
-                guard let score = cursor.next() else { return nil }
-                return (rank, Self.score(score))
-            }
-            _ = cursor.skip()
-            _ = cursor.skip()
-            rank &+= 1
-        }
-        return nil
+    private mutating func removePacked(at position: PackedScores.Position, count: Int = 1) {
+        var packed = packed
+        packed.remove(at: position, count: count)
+        payload = packed.block.word
     }
 
     /// Puts a member that is not there where it belongs.
     private mutating func insertPacked(_ member: ByteView, _ score: Double) {
-        var listpack = listpack
-        var cursor = listpack.cursor()
-        var place = cursor.position
-        while let other = cursor.next(), let otherScore = cursor.next() {
-            let otherScore = Self.score(otherScore)
-            if otherScore > score { break }
-            if otherScore == score && other.withText({ $0.compare(member) }) > 0 { break }
-            place = cursor.position
+        var packed = packed
+        var walk = packed.walk()
+        var place = walk.position
+        while let other = walk.next() {
+            if other.score > score { break }
+            if other.score == score && other.member.withText({ $0.compare(member) }) > 0 { break }
+            place = walk.position
         }
-        place = listpack.insert(ListpackElement(member), at: place)
-        let next = listpack.position(after: place) ?? listpack.end
-        Self.insert(score, into: &listpack, at: next)
-        payload = listpack.block.word
-    }
-
-    private static func insert(
-        _ score: Double, into listpack: inout Listpack, at place: Listpack.Position
-    ) {
-        if let integer = integer(score) {
-            _ = listpack.insert(ListpackElement(integer), at: place)
-            return
-        }
-        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
-            guard let start = text.baseAddress else { return }
-            let length = NumberText.write(double: score, to: start)
-            _ = listpack.insert(ByteView(start: start, count: length), at: place)
-        }
-    }
-
-    /// The score as an integer, if it is one that half of Int64 can hold, as Redis packs them.
-    private static func integer(_ score: Double) -> Int64? {
-        guard score >= -0x1p62, score <= 0x1p62 else { return nil }
-        let integer = Int64(score)
-        return Double(integer) == score ? integer : nil
-    }
-
-    @inline(__always)
-    fileprivate static func score(_ value: Listpack.Value) -> Double {
-        switch value {
-        case .integer(let integer): Double(integer)
-        case .bytes(let text): NumberText.double(text) ?? 0
-        }
+        packed.insert(member, score, at: place)
+        payload = packed.block.word
     }
 
     /// Packs a ranked set where its members are few and short enough.
     mutating func packIfSmall() {
         guard isRanked, count <= ground.mostPackedMembers else { return }
-        var packed = Listpack.create(in: ground.arena)
+        var packed = PackedScores.create(in: ground.arena)
         var walk = set.tree.walk(from: 0)
         while let element = walk.next() {
             let member = element.member
-            guard member.count <= ground.longestPackedMember, packed.canTake(member.count + 64)
+            guard member.count <= ground.longestPackedMember, packed.canTake(member.count)
             else { return packed.free() }
-            packed.append(member)
-            Self.insert(element.score, into: &packed, at: packed.end)
+            packed.append(member, element.score)
         }
         set.destroy()
         encoding = Self.packed
@@ -421,14 +375,14 @@ struct SortedSetValue: RandomElements {
 
     private mutating func becomeRanked() throws(CommandError) {
         let new = RankedSet.create(arena: ground.arena, hasher: ground.hasher)
-        var cursor = listpack.cursor()
-        while let member = cursor.next(), let score = cursor.next() {
-            guard member.withText({ new.insert($0, score: Self.score(score)) }) else {
+        var walk = packed.walk()
+        while let record = walk.next() {
+            guard record.member.withText({ new.insert($0, score: record.score) }) else {
                 new.destroy()
                 throw .outOfMemory
             }
         }
-        listpack.free()
+        packed.free()
         encoding = Self.ranked
         payload = new.word
     }
@@ -463,7 +417,7 @@ enum SortedSetBound {
 /// A way along a sorted set; see `SortedSetValue.walk`.
 struct SortedSetWalk {
     fileprivate var ranked: BPlusTree.Walk?
-    fileprivate var packed: ListpackCursor?
+    fileprivate var packed: PackedScores.Walk?
     fileprivate let isReversed: Bool
 
     /// The next element; nil past the end.
@@ -474,15 +428,28 @@ struct SortedSetWalk {
         return SortedSetElement(member: .bytes(element.member), score: element.score)
     }
 
-    private mutating func nextPacked() -> SortedSetElement? {
-        if isReversed {
-            guard let score = packed?.previous(), let member = packed?.previous() else {
-                return nil
+    /// As `next`, `most` times at most, for the members alone.
+    @inline(__always)
+    mutating func eachMember(atMost most: Int, _ body: (Listpack.Value) -> Void) {
+        var left = most
+        if var packed {
+            while left > 0, let record = isReversed ? packed.previous() : packed.next() {
+                body(record.member)
+                left &-= 1
             }
-            return SortedSetElement(member: member, score: SortedSetValue.score(score))
+            self.packed = packed
+        } else if var ranked {
+            while left > 0, let element = ranked.next() {
+                body(.bytes(element.member))
+                left &-= 1
+            }
+            self.ranked = ranked
         }
-        guard let member = packed?.next(), let score = packed?.next() else { return nil }
-        return SortedSetElement(member: member, score: SortedSetValue.score(score))
+    }
+
+    private mutating func nextPacked() -> SortedSetElement? {
+        guard let record = isReversed ? packed?.previous() : packed?.next() else { return nil }
+        return SortedSetElement(member: record.member, score: record.score)
     }
 }
 
@@ -499,7 +466,7 @@ extension SortedSetValue {
 
     static func count(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) -> Int {
         encoding == ranked
-            ? RankedSet(word: payload).count : Listpack(Block(word: payload), in: arena).count / 2
+            ? RankedSet(word: payload).count : PackedScores(Block(word: payload), in: arena).count
     }
 
     static func free(
@@ -533,7 +500,7 @@ extension SortedSetValue {
             guard let copy = RankedSet(word: payload).copied() else { throw .outOfMemory }
             return copy.word
         }
-        return Listpack(Block(word: payload), in: arena).copied().block.word
+        return PackedScores(Block(word: payload), in: arena).copied().block.word
     }
 }
 
@@ -545,5 +512,10 @@ extension ReplyWriter {
         case .bytes(let bytes): bulk(bytes)
         case .integer(let integer): bulkInteger(integer)
         }
+    }
+
+    /// The next `count` members of a walk as bulks; fewer where it ends before.
+    mutating func members(_ walk: inout SortedSetWalk, count: Int) {
+        walk.eachMember(atMost: count) { member($0) }
     }
 }

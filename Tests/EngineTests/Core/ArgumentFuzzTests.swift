@@ -6,10 +6,11 @@ import Testing
 /// arguments, on keys of every type: a reply comes, it is well formed, the server stands, and what
 /// is answered with an error has changed nothing.
 @Suite struct ArgumentFuzzTests {
-    /// Commands that end the process on purpose, pause everyone, or take long.
+    /// Commands that end the process on purpose, fork it, write files, pause everyone, or take long.
     private static let deadly: Set<String> = [
         "shutdown", "debug|segfault", "debug|panic", "debug|assert", "debug|oom", "debug|sleep",
-        "debug|restart", "debug|crash-and-recover", "pfselftest", "client|pause",
+        "debug|restart", "debug|crash-and-recover", "debug|reload", "save", "bgsave", "migrate",
+        "pfselftest", "client|pause",
     ]
 
     @Test func `every command survives what its syntax allows and forbids`() {

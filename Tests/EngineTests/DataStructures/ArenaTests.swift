@@ -9,12 +9,22 @@ import Testing
         #expect(Arena.blockBytes(for: 512) == 512)
         #expect(Arena.blockBytes(for: 513) == 576)
         #expect(Arena.blockBytes(for: 1024) == 1024)
-        #expect(Arena.blockBytes(for: 1025) == 1152)
+        #expect(Arena.blockBytes(for: 1025) == 1088)
+        #expect(Arena.blockBytes(for: 2432) == 2496)
+        #expect(Arena.blockBytes(for: 7233) == 8192)
         #expect(Arena.blockBytes(for: Arena.largestBlock) == Arena.largestBlock)
         for bytes in 1...Arena.largestBlock {
             let block = Arena.blockBytes(for: bytes)
-            #expect(block >= bytes && block - bytes < max(8, bytes / 8))
+            #expect(block >= bytes && block - bytes < max(8, bytes / 7))
             #expect(Arena.blockBytes(for: block) == block)
+        }
+    }
+
+    @Test func aSpanHoldsAsManyBlocksAsItCan() {
+        for lines in 17...Arena.largestBlock / 64 {
+            #expect(
+                Arena.spanBytes / Arena.blockBytes(for: lines * 64)
+                    == Arena.spanBytes / (lines * 64))
         }
     }
 
@@ -51,7 +61,11 @@ import Testing
         let blocks = (0..<8 * 200).map { _ in arena.allocate(8192) }
         #expect(arena.committedBytes == 200 * Arena.spanBytes)
         for block in blocks { arena.free(block, 8192) }
-        #expect(arena.committedBytes == 64 * Arena.spanBytes)
+        #expect(arena.committedBytes == 200 * Arena.spanBytes && arena.excessSpans == 136)
+        arena.returnPages(limit: 100)
+        #expect(arena.committedBytes == 100 * Arena.spanBytes && arena.excessSpans == 36)
+        arena.returnPages(limit: .max)
+        #expect(arena.committedBytes == 64 * Arena.spanBytes && arena.excessSpans == 0)
         for _ in 0..<8 * 200 { #expect(!arena.allocate(8192).isNone) }
         #expect(arena.committedBytes == 200 * Arena.spanBytes)
     }
