@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `the place of the damage is told`() throws {
-        let (_, tool, file) = try prepare()
+        let (server, tool, file) = try prepare()
         var bytes = try Data(contentsOf: file)
         bytes.removeLast(bytes.count / 2)
         try bytes.write(to: file)
@@ -45,5 +45,6 @@ import Testing
         #expect(try ServerProcess.run([tool, file.path]).ending == .exited(1))
         #expect(try ServerProcess.run([tool, "/nowhere"]).ending == .exited(1))
         #expect(try ServerProcess.run([tool]).output == "Usage: apus-check-rdb <rdb-file-name>\n")
+        try server.stop()
     }
 }

@@ -120,22 +120,32 @@ enum NumberText {
         return rest >= 10 ? count &+ 1 : count
     }
 
+    /// The digits of 0 to 99, two each.
+    @inline(__always)
+    private static var digitPairs: UnsafeRawPointer {
+        let text: StaticString = """
+            00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+            40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+            8081828384858687888990919293949596979899
+            """
+        return UnsafeRawPointer(text.utf8Start)
+    }
+
     private static func write(magnitude: UInt64, to target: UnsafeMutableRawPointer) -> Int {
         if magnitude < 10 {
             target.storeBytes(of: UInt8(truncatingIfNeeded: magnitude) &+ 0x30, as: UInt8.self)
             return 1
         }
+        let pairs = digitPairs
         let count = digitCount(magnitude)
         var rest = magnitude
         var position = count
         while rest >= 10 {
-            let pair = rest % 100
+            let pair = Int(truncatingIfNeeded: rest % 100)
             rest /= 100
             position &-= 2
-            let digits = UInt16(truncatingIfNeeded: (pair / 10) | (pair % 10) << 8) &+ 0x3030
-            if position >= 0 {
-                target.storeBytes(of: digits.littleEndian, toByteOffset: position, as: UInt16.self)
-            }
+            let digits = pairs.loadUnaligned(fromByteOffset: 2 &* pair, as: UInt16.self)
+            target.storeBytes(of: digits, toByteOffset: position, as: UInt16.self)
         }
         if position == 1 {
             target.storeBytes(of: UInt8(truncatingIfNeeded: rest) &+ 0x30, as: UInt8.self)

@@ -218,7 +218,7 @@ extension Server {
     /// Hashes the keys of the batch and brings their places into the cache: first the lines of the
     /// table, then the entries they lead to.
     private func lookAhead() {
-        var hasElements = false
+        var (hasElements, hasWholeValues) = (false, false)
         // Requests one after the other are often for the same key.
         var lastKey = ByteView.empty
         var hash: UInt64 = 0
@@ -229,7 +229,10 @@ extension Server {
             guard request.command >= 0 else { continue }
             let keys = commands.index.keys(request.command)
             guard keys.first > 0 else { continue }
-            if commands.index.element(request.command) != 0 { hasElements = true }
+            let element = commands.index.element(request.command)
+            if element != 0 {
+                if element > 0 { hasElements = true } else { hasWholeValues = true }
+            }
             let database = slots[Int(request.slot)].database
             let arguments = batch.arguments(of: request)
             let last = Self.lastKey(keys, arguments.count)
@@ -246,10 +249,8 @@ extension Server {
             }
         }
         prefetchEntries()
-        if hasElements {
-            prefetchElements(isFirstStage: true)
-            prefetchElements(isFirstStage: false)
-        }
+        if hasElements || hasWholeValues { prefetchElements(isFirstStage: true) }
+        if hasElements { prefetchElements(isFirstStage: false) }
     }
 
     private func prefetchEntries() {
