@@ -451,6 +451,14 @@ extension HashTable {
         }
     }
 
+    /// Splits the groups of an empty table until `expected` entries fit, so that none of them is
+    /// moved while they come.
+    func reserve(_ expected: Int) {
+        guard isEmpty, expected > 0 else { return }
+        if state.pointee.groupCapacity == 0 { allocateFirstGroup() }
+        while state.pointee.growLimit < expected && split() {}
+    }
+
     /// The group that `groupCount` will be split from.
     private var splitOrigin: UInt32 {
         let new = state.pointee.groupCount

@@ -597,6 +597,22 @@ struct Database {
         return handle.isNone ? nil : Entry(handle, arena)
     }
 
+    /// Takes the next entries of a walk into `batch`, as many as it has room for, and asks for their
+    /// lines; false at the end.
+    func nextEntries(
+        from cursor: inout HashTable<KeyPolicy>.Cursor, into batch: inout ContiguousArray<Entry>
+    ) -> Bool {
+        batch.removeAll(keepingCapacity: true)
+        while batch.count < batch.capacity, let entry = nextEntry(from: &cursor) {
+            entry.prefetch()
+            batch.append(entry)
+        }
+        return !batch.isEmpty
+    }
+
+    /// Makes room in an empty database for so many keys.
+    func reserve(_ count: Int) { table.reserve(count) }
+
     /// A key drawn uniformly, nil when the database is empty.
     ///
     /// Expired keys are passed over.

@@ -64,6 +64,9 @@ struct DumpReader: ~Copyable {
     /// How many bytes were read so far.
     var position: Int { droppedBytes + next }
 
+    /// How many bytes follow.
+    var bytesLeft: Int { input.count - next + bytesBehind }
+
     /// Whether nothing follows.
     var isAtEnd: Bool { next == input.count && bytesBehind <= 0 }
 

@@ -32,6 +32,7 @@ struct SnapshotReader: ~Copyable {
     /// What the records before a key say of it.
     private var traits = KeyTraits()
     private var key = ByteBuffer()
+    private var strings = StringBatch()
     /// What is being read, for who asks after an error.
     private(set) var doing = Activity.start
     private(set) var type: UInt8 = 0
@@ -73,6 +74,9 @@ struct SnapshotReader: ~Copyable {
         var deadline: Int64?
         var idleSeconds: UInt64?
         var frequency: UInt8?
+
+        /// Whether there is nothing but a deadline, if that.
+        var isPlain: Bool { idleSeconds == nil && frequency == nil }
     }
 
     init(into keyspace: Keyspace, _ options: Options = Options()) {
@@ -92,9 +96,10 @@ struct SnapshotReader: ~Copyable {
         let values = ValueReader(keyspace, dialect, counting: expiringHashes)
         var database = keyspace[0]
         while true {
-            reader.beginRecord()
+            if strings.isEmpty { reader.beginRecord() }
             doing = .record
             let opcode = try reader.byte()
+            if !Self.leavesStringsWaiting(opcode) { try storeStrings(in: database, reader) }
             switch opcode {
             case DumpFormat.end: return try finish(version, &reader, onStep)
             case DumpFormat.selectDatabase:
@@ -107,13 +112,20 @@ struct SnapshotReader: ~Copyable {
                 database = keyspace[Int(index)]
                 _ = onStep(.database(Int(index)), reader.position)
             case DumpFormat.resize:
-                _ = try reader.length()
+                // Each key takes three bytes at least, whatever is told.
+                let told = try reader.length()
+                database.reserve(Int(min(told, UInt64(max(reader.bytesLeft, 0)) / 3)))
                 _ = try reader.length()
             case DumpFormat.auxiliary: try readFact(from: &reader, onStep)
             case 200...: try readTrait(opcode, from: &reader)
             default:
                 let deadline = traits.deadline
-                try readKey(opcode, values, into: database, from: &reader)
+                if opcode == DumpFormat.string && traits.isPlain && !options.keepsNothing {
+                    try readString(into: database, from: &reader)
+                } else {
+                    try storeStrings(in: database, reader)
+                    try readKey(opcode, values, into: database, from: &reader)
+                }
                 if options.keyDelayMicroseconds > 0 { usleep(UInt32(options.keyDelayMicroseconds)) }
                 guard onStep(.key(deadline: deadline), reader.position) else { throw .interrupted }
             }
@@ -213,6 +225,41 @@ struct SnapshotReader: ~Copyable {
         }
     }
 
+    // MARK: - Strings
+
+    /// Whether a record of this kind is read without ending the one that strings wait in.
+    private static func leavesStringsWaiting(_ opcode: UInt8) -> Bool {
+        switch opcode {
+        case DumpFormat.string, DumpFormat.deadlineMilliseconds, DumpFormat.deadlineSeconds: true
+        default: false
+        }
+    }
+
+    /// Strings without peculiarities wait for others, to be stored with them.
+    private mutating func readString(
+        into database: Database, from reader: inout DumpReader
+    ) throws(DumpError) {
+        let deadline = traits.deadline
+        traits = KeyTraits()
+        doing = .value
+        let key = try reader.piece()
+        let value = try reader.piece()
+        if let deadline, options.dropsExpired, deadline < keyspace.now {
+            report.expiredKeys += 1
+            return
+        }
+        strings.add(key, value, deadline: deadline ?? 0, for: database, reader)
+        if strings.isFull { try storeStrings(in: database, reader) }
+    }
+
+    private mutating func storeStrings(
+        in database: Database, _ reader: borrowing DumpReader
+    ) throws(DumpError) {
+        if strings.isEmpty { return }
+        report.loadedKeys += try strings.store(
+            in: database, replaces: options.replaces, from: reader)
+    }
+
     // MARK: - Keys
 
     private mutating func readKey(
@@ -245,7 +292,7 @@ struct SnapshotReader: ~Copyable {
         let key = database.key(key.view)
         if database.entryDueOrNot(key) != nil && !options.replaces {
             value.discard(in: keyspace)
-            throw .corrupt("RDB has duplicated key '\(key.bytes.string)' in DB \(database.index)")
+            throw .duplicate(key, in: database)
         }
         try store(value, at: key, traits, in: database, reader)
         report.loadedKeys += 1

@@ -21,6 +21,8 @@ struct SnapshotWriter {
     let keyspace: Keyspace
     let facts: SnapshotFacts
 
+    /// Entries are asked for so many at a time before the first of them is written.
+    private static let entriesAhead = 16
     /// Keys between two words about progress; after each where there is a pause as well.
     private static let progressKeys = 1024
 
@@ -82,16 +84,24 @@ struct SnapshotWriter {
         writer.length(database.count)
         writer.length(database.expiringCount)
         var cursor = HashTable<KeyPolicy>.Cursor()
-        while let entry = database.nextEntry(from: &cursor) {
-            write(entry, of: database, to: &writer)
-            if writer.failure != nil { return }
-            keys &+= 1
-            if facts.keyDelayMicroseconds > 0 {
-                usleep(UInt32(facts.keyDelayMicroseconds))
-                onProgress(keys)
-            } else if keys % Self.progressKeys == 0 {
-                onProgress(keys)
+        var batch: ContiguousArray<Entry> = []
+        batch.reserveCapacity(Self.entriesAhead)
+        while database.nextEntries(from: &cursor, into: &batch) {
+            for entry in batch {
+                write(entry, of: database, to: &writer)
+                keys &+= 1
+                tell(keys, onProgress)
             }
+            if writer.failure != nil { return }
+        }
+    }
+
+    private func tell(_ keys: Int, _ onProgress: (Int) -> Void) {
+        if facts.keyDelayMicroseconds > 0 {
+            usleep(UInt32(facts.keyDelayMicroseconds))
+            onProgress(keys)
+        } else if keys % Self.progressKeys == 0 {
+            onProgress(keys)
         }
     }
 

@@ -135,6 +135,22 @@ struct SnapshotTests {
         #expect(to.run("KEYS", "*") == .array([.bulk("b")]))
     }
 
+    @Test func `many strings come back, into a table of the same size`() {
+        let (from, to) = (TestServer(), TestServer())
+        for number in 0..<5000 {
+            let value = String(repeating: "v", count: number % 90)
+            from.run("SET", "key:\(number)", value)
+            if number % 9 == 0 { from.run("PEXPIREAT", "key:\(number)", "1800000000000") }
+        }
+        #expect(Self.load(Self.snapshot(from), into: to) == nil)
+        #expect(to.run("DBSIZE") == 5000)
+        #expect(Self.digest(from) == Self.digest(to))
+        let tables = (from.server.keyspace[0].table, to.server.keyspace[0].table)
+        #expect(tables.0.groupCount == tables.1.groupCount)
+        to.run("FLUSHALL")
+        #expect(to.run("DBSIZE") == 0)
+    }
+
     @Test func `a key twice is an error`() {
         let (from, to) = (TestServer(), TestServer())
         from.run("SET", "a", "1")
