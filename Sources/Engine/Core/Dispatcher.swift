@@ -65,9 +65,10 @@ extension Server {
             propagate(call, changesBefore: changesBefore)
         }
         guard keyspace.hasEvents else { return }
+        // Others' time is not the next command's.
+        call.endTicks = 0
         followEvents()
         releaseMessagesAfterCommand(&call)
-        call.endTicks = 0
     }
 
     /// Hands the recorded effects, those of `speaker` or of nobody, to whoever follows the keyspace.

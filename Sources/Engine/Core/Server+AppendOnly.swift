@@ -17,8 +17,9 @@ struct AppendOnlyState {
     // Writing and syncing.
     /// Why writes are refused.
     var failure: SystemError?
-    /// A sync failed: what the kernel says of the files from then on proves nothing. Only new ones will
-    /// do.
+    /// A sync failed: what the kernel says of the files from then on proves nothing.
+    ///
+    /// Only new ones will do.
     var isDistrusted = false
     /// When a failed write is tried again, in monotonic milliseconds.
     var nextWriteTry: Int64 = 0
@@ -109,8 +110,9 @@ extension Server {
         }
     }
 
-    /// A write to a file that is being synced may wait for the disk; so it waits here, a while. After a
-    /// failure it is tried again once a second.
+    /// A write to a file that is being synced may wait for the disk; so it waits here, a while.
+    ///
+    /// After a failure it is tried again once a second.
     private var mustPostpone: Bool {
         let now = clock.monotonicMilliseconds
         if appendOnly.failure != nil && !appendOnly.isDistrusted {
@@ -242,6 +244,11 @@ extension Server {
                 stopRewriteChild()
             }
             appendOnly.mode = .starting
+            if hasChild || holdsWaitersBack {
+                log.warning(
+                    "AOF was enabled but there is already another background operation. An AOF "
+                        + "background was scheduled to start when possible.")
+            }
             wantRewrite()
         } else if !settings.appendOnly && appendOnly.mode != .off {
             stopAppending()

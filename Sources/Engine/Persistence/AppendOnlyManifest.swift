@@ -50,8 +50,9 @@ struct AppendOnlyManifest: Equatable {
         lastIncrement = increment.sequence
     }
 
-    /// Lets everything start from `part`; what it replaces becomes history. Without increments their
-    /// numbers begin anew.
+    /// Lets everything start from `part`; what it replaces becomes history.
+    ///
+    /// Without increments their numbers begin anew.
     ///
     /// - Parameter keepsLast: the last increment goes on, from where `part` ends.
     mutating func rebase(on part: Part, keepsLast: Bool) {

@@ -44,8 +44,8 @@ struct CommandSnapshotWriter {
 
     private func write(_ entry: Entry, of database: Database, to output: inout ReplyWriter) {
         guard !DumpWriter.isEmpty(entry, in: database) else { return }
-        var payload = DumpWriter(compresses: compresses)
-        payload.payload(of: entry, in: database, dialect)
+        let payload = DumpWriter.payload(
+            of: entry, in: database, dialect, compresses: compresses)
         output.array(entry.hasDeadline ? 5 : 4)
         output.bulk("RESTORE" as StaticString)
         output.bulk(entry.key)

@@ -22,17 +22,6 @@ enum DumpDialect: Sendable {
 ///
 /// A new type joins with a case in `type` and in `value`.
 extension DumpWriter {
-    /// A value as DUMP gives it away and RESTORE takes it: with version and checksum behind it.
-    mutating func payload(of entry: Entry, in database: Database, _ dialect: DumpDialect) {
-        let type = Self.type(of: entry, in: database, dialect)
-        byte(type)
-        value(of: entry, in: database, as: type)
-        let hasFieldDeadlines = type > DumpFormat.stream2
-        littleEndian(
-            UInt16(hasFieldDeadlines ? dialect.versionWithFieldDeadlines : DumpFormat.version))
-        writeChecksum()
-    }
-
     /// The number that tells how the value of `entry` is laid out.
     static func type(of entry: Entry, in database: Database, _ dialect: DumpDialect) -> UInt8 {
         switch entry.type {

@@ -1,8 +1,10 @@
 import Glibc
 import Reactor
 
-/// `apus-check-aof`: tells whether the files of an append-only file are whole, and cuts the last one
-/// where it is not, or at a moment. Its words are those of `redis-check-aof`.
+/// `apus-check-aof`: tells whether the files of an append-only file are whole, and cuts the last
+/// one where it is not, or at a moment.
+///
+/// Its words are those of `redis-check-aof`.
 ///
 /// Reads as the server does; a snapshot is loaded into databases of the tool's own, so that it takes as
 /// much memory as the server would.
