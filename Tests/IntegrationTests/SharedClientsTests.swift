@@ -21,7 +21,7 @@ import Testing
             def work(_):
                 client = redis.Redis(port=\(server.port))
                 retries = 0
-                for _ in range(40):
+                for _ in range(100):
                     with client.pipeline() as pipe:
                         while True:
                             try:
@@ -38,8 +38,8 @@ import Testing
             with multiprocessing.Pool(8) as pool:
                 retries = sum(pool.map(work, range(8)))
             client = redis.Redis(port=\(server.port))
-            assert client.get('counter') == b'320', client.get('counter')
-            assert client.lrange('log', 0, -1) == [b'%d' % i for i in range(320)]
+            assert client.get('counter') == b'800', client.get('counter')
+            assert client.lrange('log', 0, -1) == [b'%d' % i for i in range(800)]
             assert retries > 0, 'nobody met anybody'
             """)
     }

@@ -196,9 +196,9 @@ struct TransactionCommandsTests {
         #expect(other.run("INFO", "clients").text?.contains("watching_clients:1\r\n") == true)
         #expect(other.run("INFO", "clients").text?.contains("total_watched_keys:2\r\n") == true)
         server.run("MULTI")
-        let used = server.server.usedMemory
+        let used = server.client.connection.memoryBytes
         queue("SET", "k", String(repeating: "v", count: 100_000))
-        #expect(server.server.usedMemory - used > 100_000)
+        #expect(server.client.connection.memoryBytes - used > 100_000)
         #expect(line().contains(" flags=x ") && line().contains(" multi=1 "))
         let memory = line().split(separator: " ").first { $0.hasPrefix("multi-mem=") }
         #expect(Int(memory?.dropFirst(10) ?? "") ?? 0 > 100_000)

@@ -185,7 +185,13 @@ extension ServerProcess {
             command, environment: environment, output: files[0].path, errors: files[1].path,
             input: files[2].path)
         var status: Int32 = 0
-        try wait("\(command) ends") { waitpid(process, &status, WNOHANG) == process }
+        do {
+            try wait("\(command) ends") { waitpid(process, &status, WNOHANG) == process }
+        } catch {
+            _ = Glibc.kill(process, SIGKILL)
+            waitpid(process, &status, 0)
+            throw error
+        }
         func text(_ file: URL) -> String { (try? String(contentsOf: file, encoding: .utf8)) ?? "" }
         return Finished(
             ending: status & 0x7F == 0
@@ -216,9 +222,22 @@ extension ServerProcess {
             variables.map { strdup("\($0)=\($1)") } + [nil]
         defer { for pointer in words + settings { free(pointer) } }
         var process: Int32 = 0
-        let code = posix_spawnp(&process, command[0], &actions, nil, &words, &settings)
+        var attributes = unblockingAttributes()
+        defer { posix_spawnattr_destroy(&attributes) }
+        let code = posix_spawnp(&process, command[0], &actions, &attributes, &words, &settings)
         guard code == 0 else { throw Trouble("\(command[0]): \(String(cString: strerror(code)))") }
         return process
+    }
+
+    /// The threads that run tests block most signals, SIGTERM too, and children inherit that.
+    private static func unblockingAttributes() -> posix_spawnattr_t {
+        var attributes = posix_spawnattr_t()
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_init(&attributes)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        return attributes
     }
 
     static func freshFolder() throws -> URL {
