@@ -90,6 +90,9 @@ struct PackedScores {
         return Walk(UnsafeRawPointer(start), bytes, at: offset)
     }
 
+    /// Walks from behind the last record backwards.
+    func walkBack() -> Walk { walk(from: Position(offset: bytes)) }
+
     /// The record of number `index`, or the end at `count`; O(distance to the nearer end).
     func position(at index: Int) -> Position {
         let count = count
@@ -155,6 +158,11 @@ struct PackedScores {
         let new = old &- (end &- position.offset)
         setHeader(bytes: new, count: count &- (removed &- left))
         if new < block.bytes / 2 { block = block.resized(to: new, in: arena) }
+    }
+
+    /// Makes the block fit for `bytes` bytes, or for the records there are where they take more.
+    mutating func reserve(_ bytes: Int) {
+        block = block.resized(to: max(bytes, self.bytes), in: arena)
     }
 
     /// To the next size of a block: an insertion walks half of the records anyway, so that copying

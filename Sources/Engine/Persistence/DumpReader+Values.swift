@@ -207,15 +207,18 @@ struct ValueReader {
     private func readSortedSet(
         _ type: UInt8, from reader: inout DumpReader
     ) throws(DumpError) -> LoadedValue {
-        var set = SortedSetValue.make(on: keyspace[0].sortedSetGround)
+        var set = SortedSetFiller(SortedSetValue.make(on: keyspace[0].sortedSetGround))
         do throws(DumpError) {
             switch type {
             case DumpFormat.sortedSetListpack:
                 reader.beginRecord()
-                try readListpack(of: &set, from: &reader)
+                let piece = try reader.piece()
+                set.reserve(packedBytes: reader.view(piece).count)
+                try fill(&set, fromListpack: reader.view(piece))
             case DumpFormat.sortedSetZiplist:
                 reader.beginRecord()
                 let piece = try reader.piece()
+                set.reserve(packedBytes: reader.view(piece).count)
                 var cursor = try ZiplistCursor(reader.view(piece), of: .sortedSet)
                 while let member = try cursor.next() {
                     guard let score = try cursor.next() else {
@@ -234,20 +237,21 @@ struct ValueReader {
                 }
             }
         } catch {
-            keyspace.bury(set.collection)
+            keyspace.bury(set.set.collection)
             throw error
         }
-        guard set.count > 0 else {
-            keyspace.bury(set.collection)
+        let filled = set.finish()
+        guard filled.count > 0 else {
+            keyspace.bury(filled.collection)
             return .nothing
         }
-        return .collection(set.collection)
+        return .collection(filled.collection)
     }
 
-    private func readListpack(
-        of set: inout SortedSetValue, from reader: inout DumpReader
+    private func fill(
+        _ set: inout SortedSetFiller, fromListpack text: ByteView
     ) throws(DumpError) {
-        guard var cursor = ListpackCursor(validating: reader.view(try reader.piece())) else {
+        guard var cursor = ListpackCursor(validating: text) else {
             throw .corrupt("Zset listpack integrity check failed.")
         }
         while let member = cursor.next() {
@@ -259,7 +263,7 @@ struct ValueReader {
     }
 
     private func insert(
-        _ member: Listpack.Value, _ score: Listpack.Value, into set: inout SortedSetValue
+        _ member: Listpack.Value, _ score: Listpack.Value, into set: inout SortedSetFiller
     ) throws(DumpError) {
         let number =
             switch score {
@@ -270,18 +274,17 @@ struct ValueReader {
     }
 
     private func insert(
-        _ member: Listpack.Value, _ score: Double, into set: inout SortedSetValue
+        _ member: Listpack.Value, _ score: Double, into set: inout SortedSetFiller
     ) throws(DumpError) {
         if score.isNaN { throw .corrupt("Zset with NAN score detected") }
-        var score = score
-        let outcome = try member.withText { (text) throws(DumpError) in
+        let isNew = try member.withText { (text) throws(DumpError) in
             do throws(CommandError) {
-                return try set.add(text, &score)
+                return try set.add(text, score)
             } catch {
                 throw .outOfMemory
             }
         }
-        guard outcome == .added else { throw .corrupt("Duplicate zset fields detected") }
+        guard isNew else { throw .corrupt("Duplicate zset fields detected") }
     }
 
     // MARK: - Hashes

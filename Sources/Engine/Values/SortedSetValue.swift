@@ -17,7 +17,7 @@ struct SortedSetValue: RandomElements {
     private static let packed: UInt8 = 0
     private static let ranked: UInt8 = 1
 
-    private let ground: Ground
+    let ground: Ground
     private(set) var encoding: UInt8
     private var payload: UInt64
 
@@ -254,6 +254,12 @@ struct SortedSetValue: RandomElements {
             return outcome
         }
         if conditions.contains(.onlyPresent) { return .refused }
+        try addPackedNew(member, score)
+        return .added
+    }
+
+    /// Adds a member that is known not to be in the packed set, which may become a ranked one.
+    mutating func addPackedNew(_ member: ByteView, _ score: Double) throws(CommandError) {
         if count >= ground.mostPackedMembers || member.count > ground.longestPackedMember
             || !packed.canTake(member.count)
         {
@@ -262,7 +268,14 @@ struct SortedSetValue: RandomElements {
         } else {
             insertPacked(member, score)
         }
-        return .added
+    }
+
+    /// Makes the block of a packed set fit for `bytes` bytes, or for what is in it.
+    mutating func reservePacked(_ bytes: Int) {
+        guard !isRanked else { return }
+        var packed = packed
+        packed.reserve(min(bytes, ground.mostPackedMembers * (ground.longestPackedMember + 16)))
+        payload = packed.block.word
     }
 
     /// What becomes of a member whose score is `old`.
@@ -346,15 +359,31 @@ struct SortedSetValue: RandomElements {
     /// Puts a member that is not there where it belongs.
     private mutating func insertPacked(_ member: ByteView, _ score: Double) {
         var packed = packed
-        var walk = packed.walk()
-        var place = walk.position
-        while let other = walk.next() {
-            if other.score > score { break }
-            if other.score == score && other.member.withText({ $0.compare(member) }) > 0 { break }
-            place = walk.position
+        if belongsLast(member, score) {
+            packed.append(member, score)
+        } else {
+            var walk = packed.walk()
+            var place = walk.position
+            while let other = walk.next(), !Self.belongs(member, score, before: other) {
+                place = walk.position
+            }
+            packed.insert(member, score, at: place)
         }
-        packed.insert(member, score, at: place)
         payload = packed.block.word
+    }
+
+    /// Members come by rising score more often than not.
+    private func belongsLast(_ member: ByteView, _ score: Double) -> Bool {
+        var walk = packed.walkBack()
+        guard let last = walk.previous() else { return true }
+        return !Self.belongs(member, score, before: last)
+    }
+
+    private static func belongs(
+        _ member: ByteView, _ score: Double, before other: PackedScores.Record
+    ) -> Bool {
+        other.score > score
+            || other.score == score && other.member.withText { $0.compare(member) } > 0
     }
 
     /// Packs a ranked set where its members are few and short enough.

@@ -103,7 +103,9 @@ struct SnapshotTests {
         for number in 0..<60 {
             let key = "k\(number)"
             #expect(from.run("PEXPIRETIME", key) == to.run("PEXPIRETIME", key))
-            #expect(from.run("OBJECT", "ENCODING", key) == to.run("OBJECT", "ENCODING", key))
+            let (old, new) = (from.encoding(of: key), to.encoding(of: key))
+            // A long value that was overwritten is forgotten.
+            #expect(old == new || (old == "hashtable" && new == "listpack"), "\(key)")
         }
         for question in [["STREAM", "stream", "FULL"], ["CONSUMERS", "stream", "group"]] {
             let words = ["XINFO"] + question
@@ -268,4 +270,8 @@ struct SnapshotTests {
         let error = Self.load(Array(magic.utf8) + [255], into: TestServer())
         #expect(error?.text.contains(complaint) == true)
     }
+}
+
+extension TestServer {
+    fileprivate func encoding(of key: String) -> Reply { run("OBJECT", "ENCODING", key) }
 }
