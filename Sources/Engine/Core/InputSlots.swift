@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Reactor
 
@@ -35,6 +34,8 @@ struct InputSlots: ~Copyable {
         let memory: UnsafeMutableRawPointer
         let slots: UnsafeMutablePointer<Slot>
         var count = 0
+        /// The most that were in use at a time.
+        var mostCount = 0
     }
 
     private let state: UnsafeMutablePointer<State>
@@ -43,13 +44,13 @@ struct InputSlots: ~Copyable {
         state = .allocate(capacity: 1)
         state.initialize(
             to: State(
-                memory: apus_heap_allocate(Self.count * Self.slotBytes),
+                memory: .allocate(byteCount: Self.count * Self.slotBytes, alignment: 64),
                 slots: .allocate(capacity: Self.count)))
     }
 
     deinit {
         removeAll()
-        apus_heap_free(state.pointee.memory)
+        state.pointee.memory.deallocate()
         state.pointee.slots.deallocate()
         state.deallocate()
     }
@@ -57,7 +58,11 @@ struct InputSlots: ~Copyable {
     var count: Int { state.pointee.count }
     var isFull: Bool { count == Self.count }
 
+    /// Bytes of the slots that were in use so far; the others are not there yet.
+    var memoryBytes: Int { state.pointee.mostCount * Self.slotBytes }
+
     func removeAll() {
+        if count > state.pointee.mostCount { state.pointee.mostCount = count }
         state.pointee.slots.deinitialize(count: count)
         state.pointee.count = 0
     }

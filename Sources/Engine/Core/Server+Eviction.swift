@@ -43,8 +43,7 @@ extension Server {
     /// Evicts keys until the memory in use is below the limit, or for as long as a command may wait.
     @inline(never)
     func makeRoom() -> Eviction.Outcome {
-        // Clients that take too much go before keys do.
-        if clientMemory.isLimited && clientMemory.isExceeded { evictClients() }
+        if clientMemory.isLimited { evictClientsFirst() }
         guard isOverMemoryLimit else {
             noteWithinLimit()
             return .enough
@@ -64,6 +63,14 @@ extension Server {
         case .failed: break
         }
         return outcome
+    }
+
+    /// Clients that take too much go before keys do, with what is on its way to them.
+    private func evictClientsFirst() {
+        if isOverMemoryLimit {
+            for connection in replying { countMemory(of: connection) }
+        }
+        if clientMemory.isExceeded { evictClients() }
     }
 
     /// Another slice, from the timer.

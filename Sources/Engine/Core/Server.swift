@@ -143,7 +143,7 @@ final class Server {
     /// Bytes in use: data, tables, buffers, and the objects of the connections.
     var usedMemory: Int {
         keyspace.usedBytes + connections.count * Connection.ownBytes + subscriptions.memoryBytes
-            + transactions.watched.memoryBytes + Self.fixedBytes
+            + transactions.watched.memoryBytes + slots.memoryBytes + Self.fixedBytes
     }
 
     /// What the program holds besides, measured once: tables of commands and settings, runtime.

@@ -105,7 +105,7 @@ struct SnapshotTests {
             #expect(from.run("PEXPIRETIME", key) == to.run("PEXPIRETIME", key))
             let (old, new) = (from.encoding(of: key), to.encoding(of: key))
             // A long value that was overwritten is forgotten.
-            #expect(old == new || (old == "hashtable" && new == "listpack"), "\(key)")
+            #expect(old == new || (old == "hashtable" && new == "listpack"), "\(key) \(old) \(new)")
         }
         for question in [["STREAM", "stream", "FULL"], ["CONSUMERS", "stream", "group"]] {
             let words = ["XINFO"] + question
