@@ -91,6 +91,14 @@ public final class Background {
 
     /// Waits until every job submitted so far is done; for shutdown.
     public func drain() { box.waitUntilIdle() }
+
+    /// Forks while the thread waits, or is in the kernel or the allocator.
+    ///
+    /// Otherwise it might hold a lock of Swift's runtime (types are made up at their first use), which
+    /// the child would find locked for ever. Waits for a job of the kind `run`, for no other.
+    public func fork() throws(SystemError) -> Child.Side {
+        try box.whileQuiet { () throws(SystemError) in try Child.fork() }
+    }
 }
 
 /// What the loop and the thread share, and the only object that crosses a thread.
@@ -118,6 +126,8 @@ private final class Box: @unchecked Sendable {
         var completions: [Background.Completion] = []
         var pending = Pending()
         var isStopping = false
+        /// Whether the thread waits or runs nothing of Swift: it will lock first when it goes on.
+        var isQuiet = false
     }
 
     let descriptor: Int32
@@ -125,6 +135,8 @@ private final class Box: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     /// Jobs have come, or the end.
     private let arrival = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// The thread has become quiet.
+    private let quiet = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     /// Nothing is pending.
     private let idle = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
@@ -133,14 +145,17 @@ private final class Box: @unchecked Sendable {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(arrival, nil)
         pthread_cond_init(idle, nil)
+        pthread_cond_init(quiet, nil)
     }
 
     deinit {
         FileDescriptor.close(descriptor)
         pthread_cond_destroy(idle)
+        pthread_cond_destroy(quiet)
         pthread_cond_destroy(arrival)
         pthread_mutex_destroy(mutex)
         idle.deallocate()
+        quiet.deallocate()
         arrival.deallocate()
         mutex.deallocate()
     }
@@ -178,6 +193,16 @@ private final class Box: @unchecked Sendable {
         while state.pending.all > 0 { pthread_cond_wait(idle, mutex) }
     }
 
+    /// Calls `body` with the lock, while the thread is quiet and stays so.
+    func whileQuiet<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while !state.isQuiet { pthread_cond_wait(quiet, mutex) }
+        return try body()
+    }
+
     func stop() {
         locked { state in
             state.isStopping = true
@@ -199,20 +224,40 @@ private final class Box: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while state.jobs.isEmpty {
             if state.isStopping { return nil }
+            becomeQuiet()
             pthread_cond_wait(arrival, mutex)
+            state.isQuiet = false
         }
         defer { state.jobs = [] }
         return state.jobs
+    }
+
+    private func becomeQuiet() {
+        state.isQuiet = true
+        pthread_cond_signal(quiet)
+    }
+
+    /// Calls what is no Swift: the kernel, or the allocator.
+    private func quietly<Result>(_ call: () -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        becomeQuiet()
+        pthread_mutex_unlock(mutex)
+        let result = call()
+        locked { $0.isQuiet = false }
+        return result
     }
 
     private func perform(_ job: Background.Job) -> Background.Completion? {
         let start = Clock.monotonicNanoseconds()
         var report: (tag: UInt64, error: SystemError?)?
         switch job {
-        case .close(let fd): FileDescriptor.close(fd)
-        case .unlink(let path): unlink(path.map(CChar.init(bitPattern:)) + [0])
-        case .fsync(let fd, let tag): report = (tag, File.syncDataError(fd))
-        case .free(let pointer, let release): release(UnsafeMutableRawPointer(bitPattern: pointer))
+        case .close(let fd): quietly { FileDescriptor.close(fd) }
+        case .unlink(let path):
+            let name = path.map(CChar.init(bitPattern:)) + [0]
+            _ = quietly { unlink(name) }
+        case .fsync(let fd, let tag): report = (tag, quietly { File.syncDataError(fd) })
+        case .free(let pointer, let release):
+            quietly { release(UnsafeMutableRawPointer(bitPattern: pointer)) }
         case .run(let work): work()
         case .runReporting(let tag, let work):
             work()

@@ -8,8 +8,8 @@ import Glibc
 /// flushed or closed twice. `Socket.pair` is the way to speak to it.
 ///
 /// A lock that another thread holds at the moment of the fork stays locked in the child. The C
-/// library sees to its allocator; for the rest, jobs of `Background` should be plain system calls
-/// while there may be a fork.
+/// library sees to its allocator; a process with a `Background` forks through that, which sees to
+/// the locks of Swift's runtime.
 public enum Child {
     public enum Side: Equatable, Sendable {
         /// In the parent, with the child's process number.

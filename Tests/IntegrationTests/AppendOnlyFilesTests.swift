@@ -195,6 +195,19 @@ import Testing
         #expect(try client.run("DEBUG", "DIGEST") == digest)
     }
 
+    @Test func `a child forked right after the start ends`() throws {
+        // The background thread is at its first steps then, in which the runtime takes locks.
+        for _ in 0..<10 {
+            let server = try ServerProcess(Self.always)
+            let client = try server.connect()
+            try client.run("SET", "k", "v")
+            try client.run("BGREWRITEAOF")
+            try waitForRewrite(server, 0)
+            server.kill(SIGKILL)
+            try server.waitForEnd()
+        }
+    }
+
     @Test func `a file that has grown is rewritten`() throws {
         let server = try ServerProcess(Self.configuration + "\nauto-aof-rewrite-min-size 20kb")
         let client = try server.connect()

@@ -105,7 +105,7 @@ extension Server {
         let start = Clock.monotonicNanoseconds()
         let process: Int32
         do throws(SystemError) {
-            switch try Child.fork() {
+            switch try fork() {
             case .child:
                 FileDescriptor.close(here)
                 live(title, ChildReporter(there), body)
@@ -125,6 +125,11 @@ extension Server {
             work: work, process: process, startedMilliseconds: clock.monotonicMilliseconds,
             changes: keyspace.counters.changes, keys: keys, reports: here)
         shareMemory()
+    }
+
+    private func fork() throws(SystemError) -> Child.Side {
+        guard let background else { return try Child.fork() }
+        return try background.fork()
     }
 
     /// The life of a child, which ends here: with status 0 for success.
