@@ -48,8 +48,9 @@ extension Server {
             noteWithinLimit()
             return .enough
         }
-        // Nothing changes while writes are paused, and a replica does as its primary does.
-        guard keyspace.expiryPolicy == .remove else { return .enough }
+        // Nothing changes while writes are paused, and a replica does as its primary does; what is
+        // being loaded is to be there whole.
+        guard keyspace.expiryPolicy == .remove, !gate.contains(.loading) else { return .enough }
         noteExceededLimit()
         guard settings.maxMemoryPolicy != .noEviction else { return .failed }
         let start = Clock.monotonicNanoseconds()

@@ -72,6 +72,18 @@ import Testing
         #expect((rank("frequent", .counts) ?? 250) < 249)
     }
 
+    @Test func `nothing is evicted while data is loaded`() {
+        let server = TestServer("maxmemory-policy allkeys-random")
+        for index in 0..<10 { server.run("SET", "key:\(index)", "v") }
+        server.run("CONFIG", "SET", "maxmemory", "1")
+        server.server.gate.insert(.loading)
+        #expect(server.server.makeRoom() == .enough)
+        #expect(server.server.keyspace[0].count == 10)
+        server.server.gate.remove(.loading)
+        #expect(server.server.makeRoom() == .failed)
+        #expect(server.server.keyspace[0].count == 0)
+    }
+
     @Test func `OBJECT FREQ and IDLETIME follow RESTORE and time`() {
         let server = TestServer("maxmemory-policy allkeys-lfu")
         server.run("SET", "k", "v")
