@@ -68,31 +68,6 @@ import Testing
         #expect(ending == .signalled(number: SIGKILL))
     }
 
-    @Test func daemonsLeaveTheirSession() throws {
-        var answer = ""
-        let ending = try untilNotStuck { patience in
-            let (near, far) = try Socket.pair()
-            defer { FileDescriptor.close(near) }
-            guard case .parent(let pid) = try Child.fork() else {
-                alarm(patience)
-                try? Process.daemonize()
-                alarm(patience)
-                let standsAlone = getsid(0) == getpid() && isatty(STDOUT_FILENO) == 0
-                var answer: UInt8 = standsAlone ? 89 : 78
-                withUnsafeBytes(of: &answer) { _ = Socket.send(far, $0) }
-                Child.exit(0)
-            }
-            FileDescriptor.close(far)
-            let ending = Child.wait(for: pid)?.ending
-            // The daemon is a child of the child; where that is stuck, the pair is closed by its alarm.
-            _ = try Socket.wait(near, for: .readable, milliseconds: patienceMilliseconds)
-            answer = receiveText(near) ?? ""
-            return answer.isEmpty ? .signalled(number: SIGALRM) : ending
-        }
-        #expect(ending == .exited(status: 0))
-        #expect(answer == "Y")
-    }
-
     @Test func anotherProgramTakesOver() throws {
         // Refused here first, so that the child finds everything loaded.
         #expect(throws: SystemError("execv", code: ENOENT)) {
