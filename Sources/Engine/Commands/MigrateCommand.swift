@@ -45,15 +45,14 @@ enum MigrateCommand {
     }
 
     private static let secrets: SecretFinder = { arguments in
+        var secrets: [Int] = []
         var index = firstOption
         while index < arguments.count, !arguments[index].equalsIgnoringCase("KEYS") {
             let count = Self.arguments(of: arguments[index])
-            if count > 0 {
-                return (index + 1...index + count).filter { $0 < arguments.count }
-            }
-            index += 1
+            secrets += (index + 1..<index + 1 + count).filter { $0 < arguments.count }
+            index += 1 + count
         }
-        return []
+        return secrets
     }
 
     // MARK: - MIGRATE host port key db timeout [COPY] [REPLACE] [AUTH p | AUTH2 u p] [KEYS key ...]

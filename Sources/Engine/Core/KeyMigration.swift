@@ -137,7 +137,6 @@ struct KeyMigration {
             let key = call.key(index)
             if call.database.remove(key) {
                 call.changed(key, .delete)
-                if call.isPropagated { call.propagate("DEL", key) }
                 moved.append(index)
             }
         }

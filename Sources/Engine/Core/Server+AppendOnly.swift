@@ -211,6 +211,8 @@ extension Server {
     }
 
     private func noteSyncFailure(_ error: SystemError) {
+        // Nobody relies on the file any more; perhaps it was closed before its turn came.
+        guard appendOnly.mode != .off else { return }
         log.warning(
             "Fail to fsync the AOF file: \(error.message). Writes are refused until a rewritten file "
                 + "is on the disk.")

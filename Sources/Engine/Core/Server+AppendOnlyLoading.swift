@@ -126,7 +126,6 @@ extension Server {
         let connection = makeInProcessConnection()
         defer { close(connection, "") }
         var call = Call(server: self, connection: connection)
-        call.mayBlock = false
         var transactionStart: Int?
         while !lifecycle.shouldStop {
             let start = reader.position
@@ -180,6 +179,8 @@ extension Server {
                     + "only file \(name)")
         }
         call.command = number
+        // EXEC has let the next request wait.
+        call.mayBlock = false
         let flags = commands.index.flags(number)
         if call.connection.gate.contains(.queueing) && !flags.contains(.immediate) {
             enqueue(&call, number, flags)

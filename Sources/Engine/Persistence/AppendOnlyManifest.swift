@@ -84,23 +84,7 @@ struct AppendOnlyManifest: Equatable {
             $0 > 32 && $0 != 34 && $0 != 39 && $0 != 92 && $0 < 127
         }
         if isPlain { return name }
-        var text = "\""
-        for byte in name.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                text += "\\" + String(UnicodeScalar(byte))
-            case 7: text += "\\a"
-            case 8: text += "\\b"
-            case 9: text += "\\t"
-            case 10: text += "\\n"
-            case 13: text += "\\r"
-            case 32..<127: text += String(UnicodeScalar(byte))
-            default:
-                let digits = String(byte, radix: 16)
-                text += "\\x" + (digits.count == 1 ? "0" : "") + digits
-            }
-        }
-        return text + "\""
+        return String(decoding: QuotedWords.quoted(Array(name.utf8)), as: UTF8.self)
     }
 
     /// So much of a line that is wrong goes into the log.
@@ -158,7 +142,9 @@ struct AppendOnlyManifest: Equatable {
         _ line: ArraySlice<UInt8>
     ) throws(AppendOnlyError) -> (Part, type: String) {
         let invalid = AppendOnlyError(text: "Invalid AOF manifest file format")
-        guard let words = words(line), words.count >= 6, words.count % 2 == 0 else { throw invalid }
+        guard let split = QuotedWords.split(Array(line)), split.count >= 6, split.count % 2 == 0
+        else { throw invalid }
+        let words = split.map { String(decoding: $0, as: UTF8.self) }
         var part = Part(name: "", sequence: 0)
         var type = ""
         for index in stride(from: 0, to: words.count, by: 2) {
@@ -173,19 +159,9 @@ struct AppendOnlyManifest: Equatable {
             default: break
             }
         }
-        guard !part.name.isEmpty, part.sequence > 0 else { throw invalid }
+        // There must be a number after it.
+        guard !part.name.isEmpty, (1..<Int.max).contains(part.sequence) else { throw invalid }
         return (part, type)
-    }
-
-    private static func words(_ line: ArraySlice<UInt8>) -> [String]? {
-        let batch = RequestBatch()
-        return Array(line + [10]).withByteView { bytes in
-            batch.beginParse()
-            guard case .request = CommandParser(longestBulk: 0).parse(bytes, into: batch) else {
-                return nil
-            }
-            return (0..<batch.parsedArguments).map { batch.parsedArgument($0).string }
-        }
     }
 
     private static func failure(

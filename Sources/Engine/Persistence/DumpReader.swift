@@ -163,7 +163,7 @@ struct DumpReader: ~Copyable {
 
     /// A number of things of which each takes at least a byte.
     ///
-    /// More than there are bytes left is a lie.
+    /// More than there are bytes left is a lie, which the reading of them finds out.
     mutating func count() throws(DumpError) -> Int {
         let length = try length()
         guard let count = Int(exactly: length) else { throw .corrupt("a count beyond all bounds") }

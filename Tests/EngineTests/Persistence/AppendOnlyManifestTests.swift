@@ -57,6 +57,7 @@ import Testing
         ("file a seq 1 type b odd\n", "Invalid AOF manifest file format"),
         ("file a seq 0 type b\n", "Invalid AOF manifest file format"),
         ("file a seq x type b\n", "Invalid AOF manifest file format"),
+        ("file a seq 9223372036854775807 type i\n", "Invalid AOF manifest file format"),
         ("file \"a seq 1 type b\n", "Invalid AOF manifest file format"),
         ("file ../a seq 1 type b\n", "File can't be a path, just a filename"),
         ("file a seq 1 type z\n", "Unknown AOF file type"),
