@@ -3,6 +3,7 @@
 #   ARGS       options handed to the server by `make run`, such as ARGS="--port 7000"
 #   UNITS      units of the upstream suite for `make conformance`, such as UNITS="unit/type/string"
 #   TESTFLAGS  options handed to `swift test`, such as TESTFLAGS="--filter TidyTests"
+#   ROUNDS     of each crash test for `make torture` (500)
 #   SCRATCH    the build folder (.build)
 #   DESTDIR, PREFIX, UNITDIR   where `make install` puts things
 
@@ -13,6 +14,7 @@ SWIFT     ?= swift
 TESTFLAGS ?=
 ARGS      ?=
 UNITS     ?=
+ROUNDS    ?= 500
 
 swift_test = $(SWIFT) test --scratch-path $(SCRATCH)
 formatted  = Sources Tests Package.swift
@@ -23,9 +25,9 @@ debug_binary   = $(or $(APUS_BINARY),$(abspath $(SCRATCH))/debug/apus-server)
 release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release run test unit integration conformance format lint tidy check \
-        asan hotpath bench bench-memory bench-expiry \
-        bench-persistence bench-report peers docs verify-unit install clean
+.PHONY: help deps build release run test unit integration conformance torture format lint tidy \
+        check asan hotpath bench bench-memory bench-expiry \
+        bench-persistence bench-replication bench-report peers docs verify-unit install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +58,10 @@ integration: deps ## tests that start the real server
 
 conformance: deps release ## the Tcl suite of Redis 7.0 against our server; UNITS="unit/type/string" for some
 	APUS_BINARY="$(release_binary)" Scripts/conformance $(UNITS)
+
+torture: deps ## the crash tests, and replication over a network that fails, at length; ROUNDS=100 for less
+	SWIFT="$(SWIFT)" SCRATCH="$(SCRATCH)" APUS_BINARY="$(debug_binary)" Scripts/torture $(ROUNDS)
+	APUS_BINARY="$(debug_binary)" SCRATCH="$(SCRATCH)" Scripts/torture-replication $(ARGS)
 
 format: ## rewrite the sources in the house format
 	$(SWIFT) format --in-place --recursive $(formatted)
@@ -91,10 +97,15 @@ bench-persistence: release ## seconds of SAVE and of the start on what was saved
 	@Scripts/deps bench
 	APUS_BINARY="$(release_binary)" Scripts/bench-persistence $(ARGS)
 
+bench-replication: release ## seconds of a full sync and CPU per SET with a replica, against the same servers
+	@Scripts/deps bench
+	APUS_BINARY="$(release_binary)" Scripts/bench-replication $(ARGS)
+
 bench-report: ## write the report and the charts again from the last samples
 	Scripts/bench --report-only
 	Scripts/bench-memory --report-only
 	Scripts/bench-persistence --report-only
+	Scripts/bench-replication --report-only
 
 docs: release ## write the table of commands, docs/COMPATIBILITY.md
 	@{ cat docs/compatibility-head.md; "$(release_binary)" --list-commands; } > docs/COMPATIBILITY.md

@@ -10,11 +10,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <syslog.h>
 
 int apus_accept(int listener) {
     return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int apus_pipe(int ends[2]) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    // More at a time saves turns; where that is not allowed it works all the same.
+    fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
+    return 0;
+}
+
+int64_t apus_send_file(int socket, int file, int64_t offset, int64_t count) {
+    off_t position = offset;
+    return sendfile(socket, file, &position, count);
 }
 
 int apus_start_writeback(int fd, int64_t offset, int64_t count) {
@@ -205,14 +220,16 @@ static void put_instruction(int fd, const ucontext_t *context) {
     put(fd, "\n");
 }
 
+static int open_crash_log(void) {
+    if (!crash_log_path[0]) return STDOUT_FILENO;
+    int fd = open(crash_log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    return fd < 0 ? STDOUT_FILENO : fd;
+}
+
 /// Installed with SA_RESETHAND: a second crash in here, and the raise at the end, meet the default
 /// action.
 static void report_crash(int number, siginfo_t *info, void *context) {
-    int fd = STDOUT_FILENO;
-    if (crash_log_path[0]) {
-        fd = open(crash_log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-        if (fd < 0) fd = STDOUT_FILENO;
-    }
+    int fd = open_crash_log();
     put(fd, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n");
     put_cause(fd, number, info);
     put_instruction(fd, context);
@@ -244,6 +261,28 @@ void apus_install_crash_handlers(const char *log_path, const char *version) {
         sigaddset(&unblocked, fatal[i]);
     }
     pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
+}
+
+static void report_delay(int number) {
+    (void)number;
+    int saved = errno;
+    int fd = open_crash_log();
+    put(fd, "\n--- WATCHDOG TIMER EXPIRED ---\n");
+    apus_log_backtrace(fd);
+    put(fd, "--------\n");
+    if (fd != STDOUT_FILENO) close(fd);
+    errno = saved;
+}
+
+void apus_set_watchdog(int milliseconds) {
+    if (milliseconds > 0) {
+        struct sigaction action = {.sa_handler = report_delay};
+        sigemptyset(&action.sa_mask);
+        sigaction(SIGALRM, &action, NULL);
+    }
+    struct itimerval timer = {
+        .it_value = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000}};
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 void apus_remove_crash_handlers(void) {

@@ -227,6 +227,12 @@ extension Process {
     /// Fatal signals kill the process without a report again.
     public static func removeCrashHandlers() { apus_remove_crash_handlers() }
 
-    /// Writes the calling thread's stack, a frame a line, for a watchdog.
+    /// Has the stack written to the crash handlers' log after so many milliseconds, unless this is called
+    /// again before; 0 takes it back.
+    public static func setWatchdog(milliseconds: Int) {
+        apus_set_watchdog(Int32(clamping: milliseconds))
+    }
+
+    /// Writes the calling thread's stack, a frame a line.
     public static func logBacktrace(to descriptor: Int32) { apus_log_backtrace(descriptor) }
 }

@@ -65,6 +65,18 @@ public enum Socket {
         }
     }
 
+    /// Hands over bytes of an open file without reading them; `.bytes(0)` where the file has ended.
+    ///
+    /// The process must ignore SIGPIPE.
+    public static func sendFile(_ fd: Int32, _ file: Int32, at offset: Int, count: Int) -> Transfer
+    {
+        while true {
+            let sent = apus_send_file(fd, file, Int64(offset), Int64(count))
+            if sent >= 0 { return .bytes(Int(sent)) }
+            if errno != EINTR { return .failure("sendfile") }
+        }
+    }
+
     /// Takes the next connection.
     ///
     /// Peers that gave up while they were queued are passed over.

@@ -4,17 +4,9 @@ import Testing
 /// The append-only file of the real server: what was acknowledged is there after a crash, however the
 /// disk behaves.
 @Suite struct AppendOnlyFilesTests {
-    private static let redisServer = "/usr/bin/redis-server"
-    private static let strace = "/usr/bin/strace"
-
-    private static func has(_ program: String) -> Bool {
-        FileManager.default.isExecutableFile(atPath: program)
-    }
-
     /// Without syncs no write waits for one to end.
     private static let configuration =
         "appendonly yes\nappendfsync no\nenable-debug-command yes"
-    private static let everySecond = "appendonly yes\nenable-debug-command yes"
     private static let always = "appendonly yes\nappendfsync always\nenable-debug-command yes"
 
     private func increment(_ server: ServerProcess, _ number: Int = 1) -> URL {
@@ -59,48 +51,6 @@ import Testing
     }
 
     // MARK: - Crashes
-
-    @Test func `with always everything acknowledged is there after kill -9`() throws {
-        let seed = UInt64.random(in: 0 ... .max)
-        print("kill -9: SEED=\(seed)")
-        var random = Steps(state: seed)
-        let server = try ServerProcess(Self.always)
-        var acknowledged = 0
-        for round in 0..<30 {
-            let client = try server.connect()
-            let killer = try ServerProcess.spawn(
-                ["/bin/sh", "-c", "sleep 0.0\(random.below(90) + 10); kill -9 \(server.process)"],
-                environment: [:], output: "/dev/null")
-            while case .integer(let count)? = try? client.run("RPUSH", "l", "\(acknowledged)") {
-                acknowledged += 1
-                #expect(count == acknowledged)
-            }
-            var status: Int32 = 0
-            waitpid(killer, &status, 0)
-            try server.waitForEnd()
-            try server.restart()
-            guard case .list(let elements) = try server.connect().run("LRANGE", "l", "0", "-1")
-            else {
-                Issue.record("no list, seed \(seed), round \(round)")
-                return
-            }
-            // The one that was under way may be there or not.
-            #expect(
-                elements.count == acknowledged || elements.count == acknowledged + 1,
-                "seed \(seed), round \(round)")
-            #expect(elements == (0..<elements.count).map { .text("\($0)") })
-            acknowledged = elements.count
-        }
-        #expect(acknowledged > 30)
-    }
-
-    private struct Steps {
-        var state: UInt64
-        mutating func below(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int((state >> 33) % UInt64(bound))
-        }
-    }
 
     @Test func `a killed process loses nothing that was written`() throws {
         let server = try ServerProcess(Self.configuration)
@@ -219,54 +169,14 @@ import Testing
 
     // MARK: - Disks that fail
 
-    @Test(.enabled(if: has(strace), "strace is not installed"))
-    func `after a failed sync only a rewritten file is trusted`() throws {
-        let server = try ServerProcess(
-            Self.everySecond,
-            wrapper: [
-                Self.strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
-                "inject=fdatasync:error=EIO:when=1",
-            ])
-        let client = try server.connect()
-        try fill(client)
-        try wait("the sync fails") { server.log.contains("Fail to fsync the AOF file") }
-        try wait("a rewritten file is there") { server.log.contains("The server can write again") }
-        try client.run("SET", "after", "1")
-        let digest = try client.run("DEBUG", "DIGEST")
-        try wait("everything is written") {
-            try client.run("INFO", "persistence").text?.contains("aof_buffer_length:0") ?? false
-        }
-        try crash(server)
-        let files = try manifest(server)
-        #expect(!files.contains("appendonly.aof.1.base.rdb"), "\(files)")
-        let again = try ServerProcess(Self.configuration, folder: server.folder)
-        #expect(try again.connect().run("DEBUG", "DIGEST") == digest)
-    }
-
-    @Test(.enabled(if: has(strace), "strace is not installed"))
-    func `with always a failed sync ends the server before it answers`() throws {
-        let server = try ServerProcess(
-            Self.always,
-            wrapper: [
-                Self.strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
-                "inject=fdatasync:error=EIO:when=2",
-            ])
-        let client = try server.connect()
-        #expect(try client.run("SET", "a", "1") == "OK")
-        #expect(throws: (any Error).self) { try client.run("SET", "b", "2") }
-        #expect(try server.waitForEnd() == .exited(1))
-    }
-
-    @Test(.enabled(if: has(strace), "strace is not installed"))
+    @Test(.enabled(if: Strace.isUsable, Strace.absence))
     func `a full disk refuses writes until there is room`() throws {
         let folder = try ServerProcess.freshFolder()
         let path = folder.appending(path: "appendonlydir/appendonly.aof.1.incr.aof").path
         let server = try ServerProcess(
             Self.configuration,
-            wrapper: [
-                Self.strace, "-D", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=write",
-                "-e", "inject=write:error=ENOSPC:when=2..3",
-            ], folder: folder)
+            wrapper: Strace.wrapper(
+                "trace=write", "inject=write:error=ENOSPC:when=2..3", file: path), folder: folder)
         let client = try server.connect()
         #expect(try client.run("SET", "a", "1") == "OK")
         try client.run("SET", "b", "2")
@@ -283,43 +193,7 @@ import Testing
         #expect(!again.log.contains("short read"))
     }
 
-    // MARK: - Redis
-
-    @Test(.enabled(if: has(redisServer), "redis-server is not installed"))
-    func `Redis continues our file, and we continue its`() throws {
-        let ours = try ServerProcess(Self.everySecond)
-        try fill(try ours.connect())
-        let digest = try ours.connect().run("DEBUG", "DIGEST")
-        try ours.stop()
-        let port = try ServerProcess.freePort()
-        let output = ours.file("redis.log")
-        let process = try ServerProcess.spawn(
-            [
-                Self.redisServer, "--port", "\(port)", "--dir", ours.folder.path, "--save", "",
-                "--enable-debug-command", "yes", "--appendonly", "yes",
-            ], environment: [:], output: output.path)
-        func end() {
-            kill(process, SIGKILL)
-            var status: Int32 = 0
-            waitpid(process, &status, 0)
-        }
-        do {
-            try wait("Redis is ready") {
-                (try? String(contentsOf: output, encoding: .utf8))?
-                    .contains("eady to accept connections") ?? false
-            }
-            let redis = try Client(port: port)
-            #expect(try redis.run("DEBUG", "DIGEST") == digest)
-            try fill(redis, 1)
-            let changed = try redis.run("DEBUG", "DIGEST")
-            end()
-            try ours.restart()
-            #expect(try ours.connect().run("DEBUG", "DIGEST") == changed)
-        } catch {
-            end()
-            throw error
-        }
-    }
+    // MARK: - Older servers
 
     @Test func `a file of the time before manifests becomes the base`() throws {
         let folder = try ServerProcess.freshFolder()

@@ -3,12 +3,6 @@ import Testing
 
 /// Snapshots of the real server: written, found again, and exchanged with Redis.
 @Suite struct SnapshotFilesTests {
-    private static let redisServer = "/usr/bin/redis-server"
-
-    private static func hasRedis() -> Bool {
-        FileManager.default.isExecutableFile(atPath: redisServer)
-    }
-
     /// Values of every type and of compact and large encodings, some with deadlines.
     private func fill(_ client: Client) throws {
         for number in 0..<300 {
@@ -203,46 +197,5 @@ import Testing
         try bytes.write(to: server.file("dump.rdb"))
         #expect(throws: Trouble.self) { try server.restart() }
         #expect(server.output.contains("Fatal error loading the DB"))
-    }
-
-    @Test(.enabled(if: hasRedis(), "redis-server is not installed"))
-    func `Redis loads our snapshot and we load its`() throws {
-        let ours = try ServerProcess("enable-debug-command yes")
-        let client = try ours.connect()
-        try fill(client)
-        let digest = try client.run("DEBUG", "DIGEST")
-        try client.run("SAVE")
-
-        let folder = try ServerProcess.freshFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let theirs = folder.appending(path: "dump.rdb")
-        try FileManager.default.copyItem(at: ours.file("dump.rdb"), to: theirs)
-        let port = try ServerProcess.freePort()
-        let process = try ServerProcess.spawn(
-            [
-                Self.redisServer, "--port", "\(port)", "--dir", folder.path, "--save", "",
-                "--enable-debug-command", "yes",
-            ], environment: [:], output: folder.appending(path: "log").path)
-        defer {
-            kill(process, SIGKILL)
-            var status: Int32 = 0
-            waitpid(process, &status, 0)
-        }
-        func log() -> String {
-            (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? ""
-        }
-        try wait("Redis is ready") { log().contains("eady to accept connections") }
-        let redis = try Client(port: port)
-        #expect(try redis.run("DEBUG", "DIGEST") == digest)
-
-        // And back, after Redis has written it in its own way.
-        try redis.run("SET", "written by", "Redis")
-        let changed = try redis.run("DEBUG", "DIGEST")
-        #expect(try redis.run("SAVE") == "OK")
-        try ours.stop()
-        try FileManager.default.removeItem(at: ours.file("dump.rdb"))
-        try FileManager.default.copyItem(at: theirs, to: ours.file("dump.rdb"))
-        try ours.restart()
-        #expect(try ours.connect().run("DEBUG", "DIGEST") == changed)
     }
 }

@@ -66,6 +66,7 @@ struct WordTests {
         "Sources/Engine/Values/ValueContext.swift": "state at a fixed address",
         "Sources/Reactor/Background.swift": "blocks to be freed cross the thread",
         "Sources/Reactor/File.swift": "read and write",
+        "Sources/Reactor/Pipe.swift": "the memory that is read into",
         "Sources/Reactor/Poller.swift": "the kernel's event array",
         "Sources/Reactor/Process.swift": "argument vectors",
         "Sources/Reactor/Socket.swift": "recv and send",

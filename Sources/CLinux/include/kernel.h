@@ -68,6 +68,12 @@ static inline int apus_socket_pair(int ends[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
 }
 int apus_accept(int listener);
+/// A pipe: the end to read from does not block, the end to write to does.
+int apus_pipe(int ends[2]);
+/// Copies bytes of a file into a socket inside the kernel.
+int64_t apus_send_file(int socket, int file, int64_t offset, int64_t count);
+/// A pipe: the end to read from does not block, the end to write to does.
+int apus_pipe(int ends[2]);
 /// Asks the kernel to start writing these bytes of a file back, without waiting for it.
 int apus_start_writeback(int fd, int64_t offset, int64_t count);
 
@@ -116,6 +122,9 @@ void apus_write_system_log(int level, const char *message);
 void apus_install_crash_handlers(const char *log_path, const char *version);
 /// Fatal signals kill the process without a report again.
 void apus_remove_crash_handlers(void);
+/// Lets SIGALRM come after so many milliseconds, unless this is called again before: then the stack is
+/// written to the log. 0 takes it back.
+void apus_set_watchdog(int milliseconds);
 /// Writes the calling thread's stack to `fd`, a frame a line as module+offset. Async-signal-safe
 /// once the crash handlers are installed.
 void apus_log_backtrace(int fd);

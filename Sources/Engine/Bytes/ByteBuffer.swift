@@ -29,6 +29,9 @@ struct ByteBuffer: ~Copyable {
     var count: Int { tail &- head }
     var isEmpty: Bool { head == tail }
 
+    /// What the room takes of the counted heap, which rounds up.
+    var heapBytes: Int { apus_heap_size(base) }
+
     /// The readable bytes; valid until the buffer changes.
     var view: ByteView {
         guard let base else { return .empty }
@@ -90,6 +93,11 @@ struct ByteBuffer: ~Copyable {
     mutating func writable(minimum: Int) -> UnsafeMutableRawBufferPointer {
         reserve(minimum)
         return UnsafeMutableRawBufferPointer(start: end, count: capacity &- tail)
+    }
+
+    /// The same, but no more than `most`.
+    mutating func writable(minimum: Int, atMost most: Int) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: writable(minimum: min(minimum, most)).prefix(most))
     }
 
     mutating func commit(_ bytes: Int) {

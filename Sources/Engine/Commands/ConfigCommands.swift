@@ -91,6 +91,7 @@ enum ConfigCommands {
         call.keyspace.resetStatistics()
         call.server.sampling.resetRates()
         call.server.eviction.resetStatistics()
+        call.server.replication.counters = ReplicationState.Counters()
         call.reply.ok()
     }
 

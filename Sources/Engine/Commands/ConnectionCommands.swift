@@ -149,7 +149,7 @@ enum ConnectionCommands {
         call.reply.bulk("mode")
         call.reply.bulk(settings.clusterEnabled ? "cluster" : "standalone")
         call.reply.bulk("role")
-        call.reply.bulk(settings.replicaOf == nil ? "master" : "replica")
+        call.reply.bulk(!call.server.replication.isReplica ? "master" : "replica")
         call.reply.bulk("modules")
         call.reply.array(0)
     }

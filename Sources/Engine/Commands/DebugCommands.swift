@@ -394,6 +394,10 @@ extension DebugCommands {
             ["DICT-RESIZING <0|1>", "    Forbid or allow tables to grow and shrink."],
             tableResizing),
         Verb(
+            "REPLICATE", 3...Int.max,
+            ["REPLICATE <command> [<argument> ...]", "    Send replicas a command of any kind."],
+            replicate),
+        Verb(
             "PAUSE-CRON", 3...3,
             ["PAUSE-CRON <0|1>", "    Stop the periodic work, or let it go on."], pauseCron),
         Verb(
@@ -430,6 +434,11 @@ extension DebugCommands {
             "SLEEP", 3...3, ["SLEEP <seconds>", "    Serve nobody for a while; decimals allowed."],
             sleep),
     ]
+
+    private static func replicate(_ call: inout Call) throws(CommandError) {
+        call.propagateToReplicas(call.arguments.dropFirst(2))
+        call.reply.ok()
+    }
 
     private static func changeReplicationID(_ call: inout Call) throws(CommandError) {
         call.server.changeReplicationID()

@@ -178,6 +178,7 @@ enum PubSubCommands {
 
     /// One's own message comes before the reply, but not into the middle of that of EXEC.
     private static func reply(_ call: inout Call, _ receivers: Int) {
+        if call.isPropagated { call.propagateToReplicas() }
         call.server.releaseMessagesAfterCommand(&call)
         call.reply.integer(receivers)
     }

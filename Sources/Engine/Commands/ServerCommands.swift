@@ -29,9 +29,6 @@ enum ServerCommands {
                 "MONITOR", .exactly(1), [.admin, .noScript, .loading, .stale], group: .server,
                 since: "1.0.0", "Shows every command the server executes.", monitor),
             Command(
-                "ROLE", .exactly(1), [.noScript, .loading, .stale, .fast], [.admin, .dangerous],
-                group: .server, since: "2.8.12", "Tells the part played in replication.", role),
-            Command(
                 "SWAPDB", .exactly(3), [.write, .fast], [.keyspace, .dangerous], group: .server,
                 since: "4.0.0", "Exchanges two databases.", syntax: "index1 index2", swapdb),
             Command(
@@ -40,7 +37,7 @@ enum ServerCommands {
         ]
     }
 
-    // MARK: - INFO [section ...], TIME, DBSIZE, ROLE
+    // MARK: - INFO [section ...], TIME, DBSIZE
 
     /// Reply: text.
     ///
@@ -65,14 +62,6 @@ enum ServerCommands {
     /// Reply: the number of keys, those whose time is over and who were not met yet included.
     static func dbsize(_ call: inout Call) throws(CommandError) {
         call.reply.integer(call.database.count)
-    }
-
-    /// Reply: the role, the replication offset, the replicas.
-    static func role(_ call: inout Call) throws(CommandError) {
-        call.reply.array(3)
-        call.reply.bulk("master")
-        call.reply.integer(0)
-        call.reply.array(0)
     }
 
     // MARK: - MONITOR

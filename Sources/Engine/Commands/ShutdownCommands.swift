@@ -13,6 +13,8 @@ enum ShutdownCommands {
     // MARK: - SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 
     /// No reply when the server ends: the connection closes.
+    ///
+    /// Replicas that lag are waited for.
     static func shutDown(_ call: inout Call) throws(CommandError) {
         var options = Options(call.arguments, from: 1)
         var chosen: ShutdownOptions = []
@@ -37,8 +39,12 @@ enum ShutdownCommands {
             guard call.server.abortShutdown() else { throw .text("ERR No shutdown in progress.") }
             return call.reply.ok()
         }
-        guard call.server.shutDown(chosen) else {
-            throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
+        switch call.server.shutDown(chosen) {
+        case .ends: return
+        case .fails: throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
+        case .waits:
+            call.blocks = true
+            call.server.parkUntilShutdown(&call)
         }
     }
 }

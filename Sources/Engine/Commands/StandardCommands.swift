@@ -9,6 +9,7 @@ enum StandardCommands {
             DumpCommands.table,
             MigrateCommand.table,
             SaveCommands.table,
+            ReplicationCommands.table,
             ScanCommands.table,
             ConnectionCommands.table,
             ClientCommands.table,

@@ -51,6 +51,13 @@ extension Call {
         propagate(arguments)
     }
 
+    /// States that the request, or the one given, concerns replicas, and no file of changes.
+    func propagateToReplicas(_ request: Arguments? = nil) {
+        guard server.replication.stream != nil, !server.replication.isReplica else { return }
+        keyspace.feed.appendAside(request ?? arguments, in: database.index)
+        keyspace.feed.endStatement()
+    }
+
     /// States that the request is passed on as it came even if it has found nothing to change.
     func propagateInAnyCase() {
         keyspace.feed.append(arguments, in: database.index)
@@ -69,6 +76,7 @@ extension Server {
         {
             feed.append(call.arguments, in: call.database.index)
         }
+        defer { call.connection.historyEnd = historyEnd }
         // Keys that were merely met have nothing to do with each other.
         if !holdsWaitersBack {
             feed.endUnit(asTransaction: !flags.contains(.touchesArbitraryKeys))

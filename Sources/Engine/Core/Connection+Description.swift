@@ -96,6 +96,8 @@ extension Server {
     func flags(of connection: Connection) -> String {
         var flags = ""
         let tracking = connection.session.tracking
+        if connection.gate.contains(.replica) { flags += "S" }
+        if connection.gate.contains(.primary) { flags += "M" }
         if connection.gate.contains(.monitoring) { flags += "O" }
         if connection.gate.contains(.subscribed) { flags += "P" }
         if connection.gate.contains(.queueing) { flags += "x" }
@@ -120,7 +122,11 @@ extension Connection {
         case normal, primary, replica, subscriber
     }
 
-    var kind: Kind { gate.contains(.subscribed) ? .subscriber : .normal }
+    var kind: Kind {
+        if gate.contains(.primary) { return .primary }
+        if gate.contains(.replica) { return .replica }
+        return gate.contains(.subscribed) ? .subscriber : .normal
+    }
 
     /// The address alone of whoever is connected, without port and brackets.
     var peerAddress: String {

@@ -23,12 +23,16 @@ final class Connection {
         static let monitoring = Gate(rawValue: 1 << 5)
         /// The request being executed was received piece by piece.
         static let large = Gate(rawValue: 1 << 6)
+        /// A replica is at the other end.
+        static let replica = Gate(rawValue: 1 << 7)
         /// Executes nothing more: closing, blocked, or held back by CLIENT PAUSE.
         static let closing = Gate(rawValue: 1 << 8)
         static let blocked = Gate(rawValue: 1 << 9)
         static let paused = Gate(rawValue: 1 << 10)
         /// The user may not do everything: each request is checked.
         static let restricted = Gate(rawValue: 1 << 12)
+        /// The primary is at the other end, or would be: what it sends comes another way.
+        static let primary = Gate(rawValue: 1 << 11)
         static let halted: Gate = [.closing, .blocked, .paused]
         /// What is to be done around a command, however it is allowed to run.
         static let peculiar: Gate = [.queueing, .subscribed, .replyMuted, .noTouch, .large]
@@ -89,25 +93,29 @@ final class Connection {
     var parked: ParkedRequest?
     /// What it has begun with WATCH or MULTI.
     var transaction: Transaction?
+    /// What it has told of itself as a replica.
+    var replica: Replica?
+    /// Where the history of changes ended after the last one of this client.
+    var historyEnd = 0
 
     /// How a blocked command ends early (CLIENT UNBLOCK).
     enum Unblock {
-        case timeout, error
+        case timeout, error, roleChange, noShutdown
     }
 
     init(
-        id: UInt64, place: UInt32, generation: UInt32, transport: Transport, now: Int64,
-        monotonic: Int64
+        id: UInt64, place: UInt32, generation: UInt32, transport: Transport,
+        peerName: String = "127.0.0.1:0", now: Int64, monotonic: Int64
     ) {
         self.id = id
         self.place = place
         self.generation = generation
         if transport.isOpen {
-            peerName = Socket.peerName(transport.descriptor)
+            self.peerName = Socket.peerName(transport.descriptor)
             localName = Socket.localName(transport.descriptor)
             isUnixSocket = Socket.isUnix(transport.descriptor)
         } else {
-            (peerName, localName, isUnixSocket) = ("127.0.0.1:0", "127.0.0.1:0", false)
+            (self.peerName, localName, isUnixSocket) = (peerName, "127.0.0.1:0", false)
         }
         descriptorNumber = transport.descriptor
         self.transport = transport
@@ -165,6 +173,11 @@ struct Transport {
 
     func send(_ bytes: ByteView) -> Transfer {
         Socket.send(descriptor, UnsafeRawBufferPointer(start: bytes.start, count: bytes.count))
+    }
+
+    /// Sends bytes of an open file.
+    func sendFile(_ file: Int32, at offset: Int, count: Int) -> Transfer {
+        Socket.sendFile(descriptor, file, at: offset, count: count)
     }
 
     mutating func close() {

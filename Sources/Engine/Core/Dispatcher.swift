@@ -187,6 +187,10 @@ extension Server {
     @inline(never)
     private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         if gate.contains(.stopping) { return false }
+        if call.connection.gate.contains(.replica) {
+            runForReplica(&call, number)
+            return false
+        }
         let own = commands.index.flags(number)
         let flags = effectiveFlags(own, of: call.connection)
         let before = call.reply.count
@@ -195,7 +199,8 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(flags) && !call.connection.gate.contains(.monitoring)
+        if gate.contains(.paused) && mustWait(flags)
+            && call.connection.gate.isDisjoint(with: [.monitoring, .replica])
         {
             hold(call.connection)
             return false
@@ -206,8 +211,11 @@ extension Server {
             muteReply(&call, before)
             return false
         }
-        if call.connection.gate.isDisjoint(with: .peculiar) { return true }
+        if call.connection.gate.isDisjoint(with: .peculiar) && !gate.contains(.writableReplica) {
+            return true
+        }
         runPeculiarly(&call, number, before)
+        if gate.contains(.writableReplica) { noteOwnDeadlines(call) }
         if call.connection.gate.contains(.large) { logLargeRequest(call, number) }
         return false
     }
@@ -280,15 +288,50 @@ extension Server {
         {
             return appendRefusal
         }
-        if gate.contains(.loading) && !flags.contains(.loading) {
+        if gate.contains(.tooFewReplicas) && flags.contains(.write) {
+            return "NOREPLICAS Not enough good replicas to write."
+        }
+        if gate.contains(.readOnlyReplica) && flags.contains(.write) {
+            return "READONLY You can't write against a read only replica."
+        }
+        if gate.contains(.staleReplica) && !flags.contains(.stale) {
+            return """
+                MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.
+                """
+        }
+        if gate.contains(.loading) && !flags.contains(.loading)
+            || gate.contains(.loadingBeside) && flags.contains(.noAsyncLoading)
+        {
             return "LOADING Redis is loading the dataset in memory"
         }
-        if connection.gate.contains(.monitoring)
+        if !connection.gate.isDisjoint(with: [.monitoring, .replica])
             && !flags.isDisjoint(with: [.readOnly, .write, .mayReplicate])
         {
             return "ERR Replica can't interact with the keyspace"
         }
         return nil
+    }
+
+    // MARK: - Replicas
+
+    /// A replica is sent the stream: it may tell something, and ask for nothing that has a reply.
+    private func runForReplica(_ call: inout Call, _ number: Int32) {
+        let before = call.reply.count
+        let flags = commands.index.flags(number)
+        if !writesRefusal(&call, number, flags) { run(&call, number) }
+        guard call.reply.count > before, !call.connection.gate.contains(.closing) else { return }
+        if call.reply.errorCount > 0 {
+            replication.counters.unexpectedErrors += 1
+            log.warning(
+                "== CRITICAL == This master is sending an error to its replica: "
+                    + "'\(call.reply.lastError.string)' after processing the command "
+                    + "'\(commands[number].fullName)'")
+        }
+        log.warning(
+            "Replica generated a reply to command '\(commands[number].fullName)', disconnecting it: "
+                + describe(call.connection))
+        call.reply.truncate(to: before)
+        closeSoon(call.connection)
     }
 
     // MARK: - CLIENT REPLY and CLIENT NO-TOUCH

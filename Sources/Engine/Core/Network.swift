@@ -7,7 +7,7 @@ import Reactor
 final class Network {
     /// What a token of the poller belongs to.
     enum Kind: UInt8 {
-        case connection, listener, signals, background
+        case connection, listener, signals, background, primary, transfer
     }
 
     struct Listener {
@@ -38,6 +38,34 @@ final class Network {
             background.descriptor, Token(kind: Kind.background.rawValue, generation: 0, index: 0),
             .readable)
     }
+
+    // MARK: - Replication
+
+    func watchPrimary(_ link: PrimaryLink, _ interest: Interest) throws(SystemError) {
+        try poller.add(link.socket, Self.token(link), interest)
+    }
+
+    func changePrimary(_ link: PrimaryLink, _ interest: Interest) {
+        try? poller.change(link.socket, Self.token(link), interest)
+    }
+
+    func unwatchPrimary(_ link: PrimaryLink) { poller.remove(link.socket) }
+
+    private static func token(_ link: PrimaryLink) -> Token {
+        Token(
+            kind: Kind.primary.rawValue, generation: link.generation & Token.generationMask,
+            index: UInt32(link.socket))
+    }
+
+    /// What a child writes for replicas.
+    func watchTransfer(_ descriptor: Int32) throws(SystemError) {
+        try poller.add(
+            descriptor,
+            Token(kind: Kind.transfer.rawValue, generation: 0, index: UInt32(descriptor)), .readable
+        )
+    }
+
+    func unwatchTransfer(_ descriptor: Int32) { poller.remove(descriptor) }
 
     // MARK: - Listeners
 

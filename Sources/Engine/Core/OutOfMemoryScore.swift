@@ -5,7 +5,7 @@ struct OutOfMemoryScore {
     /// The score the process came with; known once it was changed.
     private var original: Int?
 
-    enum Role { case primary, child }
+    enum Role { case primary, replica, child }
 
     /// Sets the score of a process; puts the original one back when the setting is `no`.
     ///
@@ -19,7 +19,12 @@ struct OutOfMemoryScore {
         let base = original ?? Process.outOfMemoryScore() ?? 0
         original = base
         let values = settings.oomScoreValues
-        let value = role == .primary ? values.primary : values.child
+        let value =
+            switch role {
+            case .primary: values.primary
+            case .replica: values.replica
+            case .child: values.child
+            }
         let score = settings.oomScoreAdjust == .absolute ? value : base + value
         try Process.setOutOfMemoryScore(min(max(score, -1000), 1000))
     }

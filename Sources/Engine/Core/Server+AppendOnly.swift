@@ -21,10 +21,15 @@ struct AppendOnlyState {
     ///
     /// Only new ones will do.
     var isDistrusted = false
+    /// Off for as long as a replica takes over all data.
+    var isSuspended = false
     /// When a failed write is tried again, in monotonic milliseconds.
     var nextWriteTry: Int64 = 0
     var isSyncing = false
     var lastSync: Int64 = 0
+    /// Up to where the history of changes is on the disk, and will be once the sync has ended.
+    var syncedOffset = 0
+    var syncingOffset = 0
     /// Since when writes wait for a sync to end.
     var postponedSince: Int64?
     var delayedSyncs = 0
@@ -71,15 +76,22 @@ extension Server {
     /// - Parameter mayPostpone: a write may wait in memory while the disk is busy.
     func handEffectsOver(mayPostpone: Bool = true) {
         if keyspace.interest.contains(.propagation) {
+            // What a transaction has done so far, where it changes who listens.
+            keyspace.feed.endUnit()
             if appendOnly.log.isOpen { writeEffects(mayPostpone: mayPostpone) }
-            if !keyspace.feed.isEmpty { keyspace.feed.removeAll() }
+            if !keyspace.feed.isEmpty {
+                passOnEffects()
+                keyspace.feed.removeAll()
+            }
+            if replication.asksReplicas { askReplicas() }
         }
         if appendOnly.isRewriteWanted { beginWantedRewrite() }
     }
 
     /// Whether somebody listens, so that what is done must be put into the feed.
     func followPropagation() {
-        if appendOnly.log.isOpen {
+        let feedsReplicas = replication.stream != nil && !replication.isReplica
+        if appendOnly.log.isOpen || feedsReplicas {
             keyspace.interest.insert(.propagation)
         } else {
             keyspace.interest.remove(.propagation)
@@ -87,7 +99,7 @@ extension Server {
     }
 
     private func writeEffects(mayPostpone: Bool) {
-        let feed = keyspace.feed.view
+        let feed = keyspace.feed.fileView
         let log = appendOnly.log
         let isIdle = feed.isEmpty && log.pendingBytes == 0
         if !isIdle {
@@ -103,11 +115,23 @@ extension Server {
                 return noteWriteFailure(error)
             }
         }
+        if isIdle && isAllOnDisk {
+            // What concerns replicas alone is part of the history too.
+            return noteSynced(upTo: historyEnd)
+        }
         switch settings.appendSync {
-        case .always: if !isIdle { syncNow() }
+        case .always:
+            guard !isIdle else { return }
+            syncNow()
+            noteSynced(upTo: historyEnd)
         case .everySecond: syncIfDue()
         case .no: break
         }
+    }
+
+    /// Whether everything that was written is on the disk, as far as is known.
+    private var isAllOnDisk: Bool {
+        !appendOnly.log.hasUnsyncedBytes && !appendOnly.isSyncing && appendOnly.failure == nil
     }
 
     /// A write to a file that is being synced may wait for the disk; so it waits here, a while.
@@ -192,6 +216,7 @@ extension Server {
         guard background != nil else { return }
         appendOnly.lastSync = now
         appendOnly.isSyncing = true
+        appendOnly.syncingOffset = historyEnd
         log.noteSyncing()
         syncInBackground(log.descriptor)
     }
@@ -206,8 +231,18 @@ extension Server {
     func backgroundReported() {
         for completion in background?.takeCompletions() ?? [] where completion.tag == Self.syncTag {
             appendOnly.isSyncing = false
-            if let error = completion.error { noteSyncFailure(error) }
+            if let error = completion.error {
+                noteSyncFailure(error)
+            } else {
+                noteSynced(upTo: appendOnly.syncingOffset)
+            }
         }
+    }
+
+    /// The history is on the disk up to `offset`.
+    private func noteSynced(upTo offset: Int) {
+        appendOnly.syncedOffset = max(appendOnly.syncedOffset, offset)
+        if !replication.waiters.isEmpty { serveCopyWaiters() }
     }
 
     private func noteSyncFailure(_ error: SystemError) {
@@ -265,9 +300,25 @@ extension Server {
         stopRewriteChild()
         appendOnly.isRewriteWanted = false
         appendOnly.mode = .off
+        // The next file may belong to another history.
+        appendOnly.syncedOffset = 0
+        appendOnly.syncingOffset = 0
         appendOnly.log.close()
         trustFile()
         followPropagation()
+    }
+
+    /// A replica's data is about to be replaced: what the file has is worth nothing then.
+    func suspendAppending() {
+        stopAppending()
+        appendOnly.isSuspended = true
+    }
+
+    /// Begins a new file after that.
+    func resumeAppending() {
+        guard appendOnly.isSuspended else { return }
+        appendOnly.isSuspended = false
+        try? followAppendOnlySetting()
     }
 
     private func syncBeforeClosing() {
@@ -285,10 +336,10 @@ extension Server {
     func finishAppending(force: Bool) -> Bool {
         if appendOnly.mode == .starting {
             guard force else {
-                log.warning("Writing initial AOF. Can't exit.")
+                log.warning("Writing initial AOF, can't exit.")
                 return false
             }
-            log.warning("Writing initial AOF. Exit anyway.")
+            log.warning("Writing initial AOF, exit anyway.")
         }
         stopRewriteChild()
         guard appendOnly.mode == .on else { return true }

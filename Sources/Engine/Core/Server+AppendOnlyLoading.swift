@@ -99,16 +99,14 @@ extension Server {
         let isSnapshot = magic.starts(with: Array("REDIS".utf8)) || magic == Array("VALKEY".utf8)
         guard isSnapshot else { return 0 }
         log.notice("Reading RDB base file on AOF loading...")
-        var reader = DumpReader(
-            file: descriptor, size: size, checks: settings.snapshotChecksum && !debug.skipsChecksums
-        )
+        var reader = DumpReader(file: descriptor, size: size, checks: checksSnapshots)
         var options = SnapshotReader.Options()
-        options.checks = settings.snapshotChecksum && !debug.skipsChecksums
         options.dropsExpired = false
-        var snapshot = SnapshotReader(into: keyspace, options)
         do throws(DumpError) {
-            try snapshot.load(from: &reader)
+            _ = try load(
+                from: &reader, options, servesMeanwhile: appendOnly.nextLoadStop != .max)
         } catch {
+            if case .interrupted = error { return size }
             throw AppendOnlyError(
                 text:
                     "Error reading the RDB preamble of the AOF file \(name), AOF loading aborted: "

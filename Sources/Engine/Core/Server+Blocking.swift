@@ -34,7 +34,7 @@ extension Server {
     }
 
     /// Ends the wait of a client: it may execute again, and what it sent meanwhile is served.
-    private func unpark(_ connection: Connection) {
+    func unpark(_ connection: Connection) {
         forgetBlocked(connection)
         connection.gate.remove(.blocked)
         scheduleReply(connection)
@@ -45,6 +45,7 @@ extension Server {
     func forgetBlocked(_ connection: Connection) {
         guard let parked = connection.parked else { return }
         connection.parked = nil
+        replication.waiters[connection.id] = nil
         if let timer = parked.timer { timers.cancel(timer) }
         for index in parked.awaited { keyspace.expectNoLonger(parked.arguments.view[index]) }
         _ = blocked.remove(client: connection.id)
@@ -58,11 +59,21 @@ extension Server {
         guard connection.parked != nil else { return false }
         reply(to: connection) { reply in
             switch reason {
-            case .timeout: reply.nullArray()
+            case .timeout:
+                if let wait = replication.waiters[connection.id] {
+                    write(outcomeOf: wait, to: &reply)
+                } else {
+                    reply.nullArray()
+                }
             case .error: reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+            case .noShutdown: reply.error("ERR Errors trying to SHUTDOWN. Check logs.")
+            case .roleChange:
+                reply.error(
+                    "UNBLOCKED force unblock from blocking operation, instance state changed "
+                        + "(master -> replica?)")
             }
         }
-        if reason == .error {
+        if reason != .timeout {
             statistics.countError(connection.reply.lastError)
             if let parked = connection.parked { statistics.countFailed(parked.command) }
         }
@@ -113,6 +124,8 @@ extension Server {
             while let waiter = blocked.next(in: name, after: ticket) {
                 ticket = waiter.ticket
                 let found = database.entry(key)?.type
+                // That it expired is nobody's doing.
+                if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit() }
                 if found == nil && !blocked.hearsOfLoss(name) { return }
                 guard found == waiter.type || waiter.hearsOfLoss,
                     let connection = connections.find(id: waiter.client)

@@ -16,6 +16,9 @@ struct ForkedChild {
     let changes: Int
     /// Keys that it has to write.
     let keys: Int
+    /// Whether replicas wait for it, and whether it writes to a file.
+    let isForReplicas: Bool
+    let isToFile: Bool
     /// Where it reports.
     fileprivate let reports: Int32
     /// What it told last, and when.
@@ -96,7 +99,8 @@ extension Server {
     ///
     /// - Throws: where there can be no other process; nothing has changed then.
     func forkChild(
-        _ work: ForkedChild.Work, title: String,
+        _ work: ForkedChild.Work, title: String, isForReplicas: Bool = false,
+        isToFile: Bool = true,
         _ body: (inout ChildReporter) throws(SystemError) -> Void
     ) throws(SystemError) {
         precondition(!hasChild, "one child at a time")
@@ -123,7 +127,8 @@ extension Server {
         children.lastForkMicroseconds = Int(nanoseconds / 1000)
         children.running = ForkedChild(
             work: work, process: process, startedMilliseconds: clock.monotonicMilliseconds,
-            changes: keyspace.counters.changes, keys: keys, reports: here)
+            changes: keyspace.counters.changes, keys: keys,
+            isForReplicas: isForReplicas, isToFile: isToFile, reports: here)
         shareMemory()
     }
 

@@ -64,10 +64,11 @@ extension Server {
     }
 
     /// A connection in the table, with the session a new client begins with.
-    func makeConnection(_ transport: Transport) -> Connection {
+    func makeConnection(_ transport: Transport, of primary: ReplicaSource? = nil) -> Connection {
         let (id, place, generation) = connections.reserve()
         let connection = Connection(
             id: id, place: place, generation: generation, transport: transport,
+            peerName: primary.map { "\($0.host):\($0.port)" } ?? "127.0.0.1:0",
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
         beginSession(connection)
         connections.insert(connection)
@@ -141,7 +142,7 @@ extension Server {
         if count > connection.replyPeak { connection.replyPeak = count }
     }
 
-    private func waitForRoom(_ connection: Connection) {
+    func waitForRoom(_ connection: Connection) {
         checkOutputLimit(connection, connection.reply.count)
         guard connection.transport.isOpen else { return }
         if clientMemory.isLimited { countMemory(of: connection) }
@@ -186,12 +187,12 @@ extension Server {
     }
 
     /// Whether the unsent bytes are over the hard limit, or have been over the soft one for too long.
-    private func exceedsOutputLimit(_ connection: Connection, _ bytes: Int) -> Bool {
+    func exceedsOutputLimit(_ connection: Connection, _ bytes: Int) -> Bool {
         let limits = settings.clientOutputLimits
         let limit =
             switch connection.kind {
             case .subscriber: limits.pubsub
-            case .replica: limits.replica
+            case .replica: replicaLimit
             case .normal, .primary: limits.normal
             }
         if limit.hardBytes > 0 && bytes >= limit.hardBytes { return true }
@@ -207,7 +208,17 @@ extension Server {
             > Int64(limit.softSeconds)
     }
 
-    private func overflow(_ connection: Connection) {
+    /// What a replica lags behind is kept for it; to cut it off for less than what is kept anyway would
+    /// only make it come again.
+    private var replicaLimit: OutputLimit {
+        var limit = settings.clientOutputLimits.replica
+        if limit.hardBytes > 0 {
+            limit.hardBytes = max(limit.hardBytes, settings.replicationBacklogBytes)
+        }
+        return limit
+    }
+
+    func overflow(_ connection: Connection) {
         log.warning(
             "Client \(describe(connection)) scheduled to be closed ASAP for overcoming of output "
                 + "buffer limits.")
@@ -255,6 +266,7 @@ extension Server {
         forgetMemory(of: connection)
         endTransaction(connection)
         endSubscriptions(connection)
+        forgetReplica(connection)
         connection.pending.release()
         connection.reply.truncate(to: 0)
         replyPool.takeBack(from: &connection.reply)
@@ -262,6 +274,7 @@ extension Server {
             pause.waiting.removeAll { $0 === connection }
         }
         connections.remove(connection)
+        forgetPrimary(connection)
         if network != nil { network?.resumeAccepting() }
     }
 }

@@ -79,11 +79,13 @@ extension Server {
         defer {
             statistics.cronMicroseconds &+= Int((Clock.monotonicNanoseconds() &- start) / 1000)
         }
+        if settings.watchdogMilliseconds > 0 { wind() }
         let memory = usedMemory
         if memory > statistics.peakMemory { statistics.peakMemory = memory }
         sampleRates()
         walkConnections()
         obeyStopRequest()
+        if lifecycle.waitingStop != nil { goOnShuttingDown() }
         readChildReports()
         migration.closeIdle(now: clock.monotonicMilliseconds)
         saveIfDue()
@@ -122,7 +124,7 @@ extension Server {
     private func look(after connection: Connection) {
         let idle = clock.monotonicMilliseconds - connection.lastInteraction
         if settings.timeoutSeconds > 0 && idle > Int64(settings.timeoutSeconds) * 1000
-            && connection.gate.isDisjoint(with: [.blocked, .paused])
+            && connection.gate.isDisjoint(with: [.blocked, .paused, .primary, .replica])
         {
             return close(connection, "Closing idle client")
         }

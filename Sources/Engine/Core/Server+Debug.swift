@@ -49,7 +49,7 @@ extension Server {
     }
 
     /// A new name for the history of changes.
-    func changeReplicationID() { lifecycle.replicationID = Self.randomIdentifier() }
+    func changeReplicationID() { renameHistory(remembers: false) }
 
     /// Whether a command that `access` guards may run for `connection`.
     func allows(_ access: AdminAccess, for connection: Connection) -> Bool {

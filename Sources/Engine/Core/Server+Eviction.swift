@@ -37,8 +37,10 @@ extension Server {
             && UInt64(max(0, used - uncountedMemory)) > settings.maxMemoryBytes
     }
 
-    /// Bytes on their way to the append-only file: evicting keys would make them more.
-    var uncountedMemory: Int { keyspace.feed.memoryBytes + appendOnly.log.pendingBytes }
+    /// Bytes on their way to the append-only file and to replicas: evicting keys would make them more.
+    var uncountedMemory: Int {
+        keyspace.feed.memoryBytes + appendOnly.log.pendingBytes + replicaMemory
+    }
 
     /// Evicts keys until the memory in use is below the limit, or for as long as a command may wait.
     @inline(never)
@@ -50,7 +52,10 @@ extension Server {
         }
         // Nothing changes while writes are paused, and a replica does as its primary does; what is
         // being loaded is to be there whole.
-        guard keyspace.expiryPolicy == .remove, !gate.contains(.loading) else { return .enough }
+        let obeys = replication.isReplica && settings.replicaIgnoresMaxMemory
+        guard pause.kind == .none, !obeys, gate.isDisjoint(with: [.loading, .loadingBeside]) else {
+            return .enough
+        }
         noteExceededLimit()
         guard settings.maxMemoryPolicy != .noEviction else { return .failed }
         let start = Clock.monotonicNanoseconds()

@@ -86,6 +86,11 @@ extension Server {
         info.field("executable", lifecycle.executable)
         info.field("config_file", settings.configFile ?? "")
         info.field("io_threads_active", 0)
+        if let waiting = lifecycle.waitingStop {
+            info.field(
+                "shutdown_in_milliseconds",
+                Int(max(0, waiting.deadline - clock.monotonicMilliseconds)))
+        }
         writeListeners(to: &info)
     }
 
@@ -99,7 +104,7 @@ extension Server {
 
     private func writeClients(to info: inout InfoText) {
         info.section("Clients")
-        info.field("connected_clients", connections.count)
+        info.field("connected_clients", connections.count - replication.replicas.count)
         info.field("cluster_connections", 0)
         info.field("maxclients", settings.maxClients)
         info.field("client_recent_max_input_buffer", sampling.buffers.largestInput)
@@ -140,9 +145,9 @@ extension Server {
         write(memory.processOverhead, "rss_overhead", to: &info)
         write(memory.total, "mem_fragmentation", to: &info)
         info.field("mem_not_counted_for_evict", uncountedMemory)
-        info.field("mem_replication_backlog", 0)
-        info.field("mem_total_replication_buffers", 0)
-        info.field("mem_clients_slaves", 0)
+        info.field("mem_replication_backlog", backlogMemory)
+        info.field("mem_total_replication_buffers", replication.stream?.memoryBytes ?? 0)
+        info.field("mem_clients_slaves", replicaMemory)
         info.field("mem_clients_normal", memory.clients)
         info.field("mem_cluster_links", 0)
         info.field("mem_aof_buffer", appendOnly.log.pendingBytes)
@@ -180,7 +185,7 @@ extension Server {
         let saving = self.child(at: .snapshot)
         info.section("Persistence")
         info.field("loading", gate.contains(.loading))
-        info.field("async_loading", 0)
+        info.field("async_loading", gate.contains(.loadingBeside))
         info.field("current_cow_peak", child?.mostCopiedBytes ?? 0)
         info.field("current_cow_size", child?.report.copiedBytes ?? 0)
         info.field("current_cow_size_age", child.map(reportAgeSeconds) ?? 0)
@@ -226,21 +231,6 @@ extension Server {
 
     private func percentSaved(_ child: ForkedChild) -> Double {
         child.keys == 0 ? 0 : Double(child.report.keys) * 100 / Double(child.keys)
-    }
-
-    private func writeReplication(to info: inout InfoText) {
-        info.section("Replication")
-        info.field("role", "master")
-        info.field("connected_slaves", 0)
-        info.field("master_failover_state", "no-failover")
-        info.field("master_replid", lifecycle.replicationID)
-        info.field("master_replid2", String(repeating: "0", count: 40))
-        info.field("master_repl_offset", 0)
-        info.field("second_repl_offset", -1)
-        info.field("repl_backlog_active", 0)
-        info.field("repl_backlog_size", settings.replicationBacklogBytes)
-        info.field("repl_backlog_first_byte_offset", 0)
-        info.field("repl_backlog_histlen", 0)
     }
 
     // MARK: - Processor time and databases

@@ -24,29 +24,56 @@ struct LoadProgress {
 extension Server {
     /// Loads the snapshot that the settings name; nothing is loaded where there is none.
     ///
-    /// - Parameter servesMeanwhile: whether clients are answered now and then: most of them that the
-    ///   data is not there yet. Only where no request is being served.
+    /// - Parameters:
+    ///   - adoptsHistory: takes up the history of changes that it is a part of.
+    ///   - servesMeanwhile: whether clients are answered now and then: most of them that the data is not
+    ///     there yet. Only where no request is being served.
+    /// - Returns: what was loaded; nil where there is no file.
     /// - Throws: what is wrong with it; what was loaded before stays.
+    @discardableResult
     func loadSnapshot(
-        _ options: SnapshotReader.Options = SnapshotReader.Options(), servesMeanwhile: Bool = false
-    ) throws(DumpError) {
-        guard File.exists(settings.snapshotFileName) else { return }
+        _ options: SnapshotReader.Options = SnapshotReader.Options(), adoptsHistory: Bool = false,
+        servesMeanwhile: Bool = false
+    ) throws(DumpError) -> SnapshotReport? {
+        guard File.exists(settings.snapshotFileName) else { return nil }
         let path = settings.snapshotFileName
         let file = try asking { () throws(SystemError) in try File(path, .read) }
         let size = try asking { () throws(SystemError) in try file.size() }
-        let start = Clock.monotonicNanoseconds()
-        var options = options
-        options.checks = settings.snapshotChecksum && !debug.skipsChecksums
-        options.keyDelayMicroseconds = max(0, settings.keyLoadDelayMicroseconds)
+        var reader = DumpReader(file: file.descriptor, size: size, checks: checksSnapshots)
         beginLoading(size)
         defer { endLoading() }
-        var reader = DumpReader(file: file.descriptor, size: size, checks: options.checks)
+        return try load(
+            from: &reader, options, adoptsHistory: adoptsHistory, servesMeanwhile: servesMeanwhile)
+    }
+
+    /// Whether the checksums of snapshots are compared.
+    var checksSnapshots: Bool { settings.snapshotChecksum && !debug.skipsChecksums }
+
+    /// Loads a snapshot, from wherever it comes; between `beginLoading` and `endLoading`.
+    func load(
+        from reader: inout DumpReader, _ options: SnapshotReader.Options,
+        adoptsHistory: Bool = false, servesMeanwhile: Bool
+    ) throws(DumpError) -> SnapshotReport {
+        let start = Clock.monotonicNanoseconds()
+        var options = options
+        options.checks = checksSnapshots
+        options.keyDelayMicroseconds = max(0, settings.keyLoadDelayMicroseconds)
+        // What expired on a replica goes when its primary says so.
+        if replication.isReplica || settings.replicaOf != nil { options.dropsExpired = false }
         var snapshot = SnapshotReader(into: keyspace, options)
+        var facts: [String: String] = [:]
         var nextStop = servesMeanwhile ? settings.loadingEventIntervalBytes : Int.max
         do throws(DumpError) {
             try snapshot.load(from: &reader) { step, position in
-                if case .fact(name: "used-mem", let bytes) = step {
-                    snapshots.loading?.usedMemoryBytes = Int(bytes) ?? 0
+                if case .fact(let name, let value) = step {
+                    facts[name] = value
+                    if name == "used-mem" {
+                        snapshots.loading?.usedMemoryBytes = Int(value) ?? 0
+                    } else if name == "repl-offset" && adoptsHistory {
+                        adoptHistory(
+                            id: facts["repl-id"] ?? "", offset: Int(value) ?? -1,
+                            database: facts["repl-stream-db"].flatMap { Int($0) } ?? 0)
+                    }
                 }
                 if position < nextStop { return true }
                 nextStop = position + settings.loadingEventIntervalBytes
@@ -59,6 +86,7 @@ extension Server {
         }
         tell(snapshot.report, since: start)
         snapshots.savedChanges = keyspace.counters.changes
+        return snapshot.report
     }
 
     /// Asks something of the system, whose failure ends the load.
@@ -72,15 +100,15 @@ extension Server {
         }
     }
 
-    /// From now on clients are told that the data is not there yet.
-    func beginLoading(_ bytes: Int) {
-        gate.insert(.loading)
+    /// From now on clients are told that the data is not there yet, or served what was there before.
+    func beginLoading(_ bytes: Int, servesOldData: Bool = false) {
+        gate.insert(servesOldData ? .loadingBeside : .loading)
         snapshots.loading = LoadProgress(
             startedSeconds: clock.wallMilliseconds / 1000, totalBytes: bytes)
     }
 
     func endLoading() {
-        gate.remove(.loading)
+        gate.remove([.loading, .loadingBeside])
         snapshots.loading = nil
     }
 
@@ -88,7 +116,8 @@ extension Server {
     func continueLoading(_ position: Int) -> Bool {
         snapshots.loading?.loadedBytes = position
         serveMeanwhile()
-        return !lifecycle.shouldStop
+        sendNewlineToPrimary()
+        return !lifecycle.shouldStop && replication.link?.wasDropped != true
     }
 
     private func tell(_ report: SnapshotReport, since start: UInt64) {

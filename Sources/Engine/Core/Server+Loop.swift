@@ -6,6 +6,7 @@ extension Server {
     func run() throws(SystemError) {
         guard let network else { preconditionFailure("a server without sockets has no loop") }
         timers.add(at: clock.monotonicMilliseconds + cronPeriod, payload: .cron)
+        timers.add(at: clock.monotonicMilliseconds + 1000, payload: .replication)
         reportToService()
         while !lifecycle.shouldStop {
             beforeSleep()
@@ -40,6 +41,8 @@ extension Server {
         case .listener: acceptConnections(event.token.index)
         case .signals: handleSignals()
         case .background: backgroundReported()
+        case .primary: servePrimary(event)
+        case .transfer: serveTransfer()
         case nil: break
         }
     }
@@ -58,6 +61,7 @@ extension Server {
             // Among the replies may be one to what this turn has done.
             if !keyspace.feed.isEmpty { handEffectsOver() }
             send(connection)
+            if connection.gate.contains(.replica) { serveReplica(connection) }
         }
         if event.readiness.contains(.readable) || event.readiness.contains(.closed) {
             if connection.gate.contains(.closing) {
@@ -86,6 +90,7 @@ extension Server {
     func beforeSleep() {
         handEffectsOver()
         if tracking.hasBroadcasts { broadcastChanges() }
+        if replication.stream != nil { feedReplicas() }
         sendReplies()
         closeMarked()
         if clientMemory.isLimited && clientMemory.isExceeded { evictClients() }
@@ -120,6 +125,11 @@ extension Server {
             pause.timer = nil
             endPause()
         case .service: reportToService()
+        case .replication:
+            replicationCron()
+            timers.add(at: clock.monotonicMilliseconds + 1000, payload: .replication)
+        case .synchronize: loadFromPrimary()
+        case .repeatStream: goOnRepeating()
         }
     }
 

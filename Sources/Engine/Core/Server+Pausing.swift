@@ -32,6 +32,9 @@ extension Server {
         keyspace.expiryPolicy = pause.expiryPolicy
         if let timer = pause.timer { timers.cancel(timer) }
         pause.timer = nil
+        if replication.isReplica {
+            timers.add(at: clock.monotonicMilliseconds, payload: .repeatStream)
+        }
         let waiting = pause.waiting
         pause.waiting = []
         for connection in waiting {

@@ -18,6 +18,7 @@ extension Server {
         followClientMemoryLimit()
         limitTracking()
         followSubscribers()
+        followGates()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
             if isOverMemoryLimit { scheduleEviction() }
@@ -58,7 +59,8 @@ extension Server {
         _ pairs: [(name: String, value: [UInt8])], isLocal: Bool
     ) throws(ConfigError) {
         let change = try SettingTable.set(
-            pairs, in: &settings, isLocal: isLocal, isLoading: gate.contains(.loading))
+            pairs, in: &settings, isLocal: isLocal,
+            isLoading: !gate.isDisjoint(with: [.loading, .loadingBeside]))
         followSettings()
         for (index, (effect, name)) in change.effects.enumerated() {
             do throws(SettingProblem) {
@@ -94,6 +96,8 @@ extension Server {
         case .tls: try refuseTLS()
         case .appendOnly: try followAppendOnlySetting()
         case .maxMemory: warnOfSmallMemoryLimit()
+        case .replicationBacklog: trimHistory()
+        case .watchdog: wind()
         default: break  // Read anew each time, or of a feature that does not exist yet.
         }
     }
@@ -213,6 +217,15 @@ extension Server {
         } else {
             Process.removeCrashHandlers()
         }
+    }
+
+    /// Lets the loop have until the watchdog reports that it is stuck (`watchdog-period`).
+    func wind() {
+        guard network != nil else { return }
+        let least = 2 * Int(cronPeriod)
+        Process.setWatchdog(
+            milliseconds: settings.watchdogMilliseconds == 0
+                ? 0 : max(least, settings.watchdogMilliseconds))
     }
 
     private func warnOfSmallMemoryLimit() {

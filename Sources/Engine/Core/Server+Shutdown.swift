@@ -6,14 +6,28 @@ import Reactor
 /// From the moment it is decided no request is executed any more; the turn is finished, its replies
 /// are sent, and the loop ends.
 extension Server {
-    /// Ends the server after this turn.
-    ///
-    /// - Returns: false if it must not end, for the reason in the log.
-    func shutDown(_ options: ShutdownOptions) -> Bool {
+    enum ShutdownOutcome {
+        /// After this turn, or not, for the reason in the log.
+        case ends, fails
+        /// Once the replicas have what was written, or the time for that is over.
+        case waits
+    }
+
+    /// Ends the server, unless replicas are to be waited for.
+    func shutDown(_ options: ShutdownOptions) -> ShutdownOutcome {
+        if !options.contains(.now) && settings.shutdownTimeoutSeconds > 0 && !areReplicasInSync {
+            waitForReplicas(options)
+            return .waits
+        }
+        return end(options) ? .ends : .fails
+    }
+
+    private func end(_ options: ShutdownOptions) -> Bool {
         log.warning("User requested shutdown...")
         lifecycle.service.tellStopping()
-        guard finishAppending(force: options.contains(.force)) else { return false }
-        if mustSave(options) && !save(options) {
+        tellOfLaggingReplicas()
+        guard finishAppending(force: options.contains(.force)), !mustSave(options) || save(options)
+        else {
             log.warning(
                 "Errors trying to shut down the server. Check the logs for more information.")
             return false
@@ -41,6 +55,71 @@ extension Server {
         return true
     }
 
+    // MARK: - Waiting for replicas
+
+    private var areReplicasInSync: Bool {
+        replication.replicas.allSatisfy { connection in
+            guard let replica = connection.replica, !replica.wantsSnapshotOnly else { return true }
+            return replica.acknowledged == historyEnd
+        }
+    }
+
+    private func waitForReplicas(_ options: ShutdownOptions) {
+        guard lifecycle.waitingStop == nil else { return }
+        lifecycle.waitingStop = WaitingStop(
+            options: options,
+            deadline: clock.monotonicMilliseconds + Int64(settings.shutdownTimeoutSeconds) * 1000)
+        log.notice("Waiting for replicas before shutting down.")
+        beginPause(.writes, until: .max)
+        replication.asksReplicas = true
+        keyspace.interest.insert(.propagation)
+    }
+
+    /// Makes the client of `call` wait for the end, or for the news that there will be none.
+    func parkUntilShutdown(_ call: inout Call) {
+        call.connection.gate.insert(.blocked)
+        call.connection.parked = ParkedRequest(call.arguments, command: call.command)
+        lifecycle.waitingStop?.clients.append(call.connection.id)
+    }
+
+    /// Ends, now that the replicas have everything or had their time.
+    func goOnShuttingDown() {
+        guard let waiting = lifecycle.waitingStop,
+            areReplicasInSync || clock.monotonicMilliseconds >= waiting.deadline
+        else { return }
+        lifecycle.waitingStop = nil
+        if end(waiting.options) { return }
+        giveShutdownUp(waiting)
+    }
+
+    private func giveShutdownUp(_ waiting: WaitingStop) {
+        lifecycle.stopRequest = nil
+        endPause()
+        for client in waiting.clients {
+            guard let connection = connections.find(id: client) else { continue }
+            _ = unblock(connection, .noShutdown)
+        }
+    }
+
+    private func tellOfLaggingReplicas() {
+        var inSync = 0
+        for connection in replication.replicas {
+            guard let replica = connection.replica else { continue }
+            if replica.acknowledged == historyEnd {
+                inSync += 1
+                continue
+            }
+            let lag = (clock.monotonicMilliseconds - replica.acknowledgedAt) / 1000
+            log.notice(
+                "Lagging replica \(name(of: connection)) reported offset "
+                    + "\(historyEnd - replica.acknowledged) behind master, lag=\(lag), "
+                    + "state=\(replica.stateName).")
+        }
+        guard !replication.replicas.isEmpty else { return }
+        log.notice(
+            "\(inSync) of \(replication.replicas.count) replicas are in sync when shutting down.")
+    }
+
     // MARK: - Signals
 
     func handleSignals() {
@@ -65,15 +144,21 @@ extension Server {
     /// Ends as a signal has asked, if one has; what hinders it is tried again when the next comes.
     func obeyStopRequest() {
         guard let options = lifecycle.stopRequest, !lifecycle.shouldStop else { return }
-        if !shutDown(options) { lifecycle.stopRequest = nil }
+        guard lifecycle.waitingStop == nil else { return goOnShuttingDown() }
+        if shutDown(options) == .fails { lifecycle.stopRequest = nil }
     }
 
     /// Takes back what a signal has asked for, as long as it has not begun.
     ///
     /// - Returns: false if there is nothing to take back.
     func abortShutdown() -> Bool {
-        guard lifecycle.stopRequest != nil, !lifecycle.shouldStop else { return false }
+        guard lifecycle.stopRequest != nil || lifecycle.waitingStop != nil, !lifecycle.shouldStop
+        else { return false }
         lifecycle.stopRequest = nil
+        if let waiting = lifecycle.waitingStop {
+            lifecycle.waitingStop = nil
+            giveShutdownUp(waiting)
+        }
         log.notice("Shutdown manually aborted.")
         return true
     }

@@ -79,8 +79,11 @@ extension Server {
     }
 
     /// Writes a snapshot of all data to an open file.
+    ///
+    /// - Parameter isEmpty: writes one without any data in its place.
     func fillSnapshot(
-        _ descriptor: Int32, isAppendOnlyBase: Bool = false, _ onProgress: (Int) -> Void
+        _ descriptor: Int32, isAppendOnlyBase: Bool = false, isEmpty: Bool = false,
+        _ onProgress: (Int) -> Void
     ) throws(SystemError) {
         var writer = DumpWriter(
             toFile: descriptor, compresses: settings.snapshotCompression,
@@ -89,7 +92,7 @@ extension Server {
                 ? settings.aofRewriteIncrementalSync : settings.snapshotIncrementalSync)
         var facts = snapshotFacts
         facts.isAppendOnlyBase = isAppendOnlyBase
-        SnapshotWriter(keyspace: keyspace, facts: facts)
+        SnapshotWriter(keyspace: keyspace, facts: facts, isEmpty: isEmpty)
             .write(to: &writer, onProgress: onProgress)
         if let failure = writer.failure { throw failure }
     }
@@ -99,7 +102,19 @@ extension Server {
             serverVersion: Version.redis, wallMilliseconds: clock.wallMilliseconds,
             usedMemoryBytes: usedMemory, dialect: dumpDialect,
             accessMeasure: settings.maxMemoryPolicy.measure,
-            keyDelayMicroseconds: settings.snapshotKeyDelayMicroseconds)
+            keyDelayMicroseconds: settings.snapshotKeyDelayMicroseconds,
+            history: snapshotHistory)
+    }
+
+    /// What the history of changes was when the data was as saved; nil where none is kept.
+    private var snapshotHistory: SnapshotFacts.History? {
+        if replication.isReplica {
+            guard replication.mayContinue else { return nil }
+            return SnapshotFacts.History(
+                id: replication.id, offset: replication.offset, database: replication.database)
+        }
+        guard replication.stream != nil else { return nil }
+        return SnapshotFacts.History(id: replication.id, offset: historyEnd, database: 0)
     }
 
     /// How deadlines of fields are written.
@@ -117,13 +132,14 @@ extension Server {
     /// Forks a child that writes a snapshot.
     ///
     /// - Returns: false if there is no child, for the reason in the log.
-    func saveInBackground() -> Bool {
+    func saveInBackground(isForReplicas: Bool = false) -> Bool {
         guard !hasChild else { return false }
         snapshots.isScheduled = false
         snapshots.lastTryMilliseconds = clock.monotonicMilliseconds
         do throws(SystemError) {
-            try forkChild(.snapshot, title: "apus-rdb-bgsave") {
-                (reporter: inout ChildReporter) throws(SystemError) in
+            try forkChild(
+                .snapshot, title: "apus-rdb-bgsave", isForReplicas: isForReplicas
+            ) { (reporter: inout ChildReporter) throws(SystemError) in
                 try saveAsChild(&reporter)
             }
         } catch {
@@ -154,6 +170,8 @@ extension Server {
         snapshots.lastCopiedBytes = child.report.copiedBytes
         let milliseconds = clock.monotonicMilliseconds - child.startedMilliseconds
         snapshots.lastSeconds = milliseconds / 1000
+        guard child.isToFile else { return transferEnded(ending) }
+        defer { snapshotEndedForReplicas(succeeded: ending == .exited(status: 0)) }
         switch ending {
         case .exited(status: 0):
             log.notice("Background saving terminated with success")
@@ -179,6 +197,8 @@ extension Server {
         guard let child = killChild(at: .snapshot) else { return }
         log.warning("There was a child saving an .rdb; it was killed.")
         File.removeIfPresent(Self.temporarySnapshot(of: child.process))
+        if !child.isToFile { return endTransfer(succeeded: false) }
+        snapshotEndedForReplicas(succeeded: false)
     }
 
     // MARK: - When it is time

@@ -43,9 +43,12 @@ extension Server {
             return flags
         }
         return flags.union(CommandFlags(rawValue: transaction.flags).intersection(Self.inherited))
+            .intersection(CommandFlags(rawValue: transaction.commonFlags).union(Self.lent))
     }
 
     private static let inherited: CommandFlags = [.write, .denyOOM, .mayReplicate]
+    /// What EXEC may do whatever it runs: all but to run when most may not.
+    private static let lent = CommandFlags(rawValue: ~0).subtracting([.stale, .loading])
 
     /// Takes back the last `count` requests of the queue; false if there are not so many.
     func undo(_ count: Int, of connection: Connection) -> Bool {
@@ -53,10 +56,11 @@ extension Server {
             return false
         }
         transaction.undo(count)
-        transaction.flags = 0
+        (transaction.flags, transaction.commonFlags) = (0, .max)
         for index in 0..<transaction.requests.count {
-            transaction.flags |=
-                commands.index.flags(transaction.requests.command(at: index)).rawValue
+            let flags = commands.index.flags(transaction.requests.command(at: index)).rawValue
+            transaction.flags |= flags
+            transaction.commonFlags &= flags
         }
         return true
     }
@@ -110,12 +114,16 @@ extension Server {
             let start = call.reply.count
             if !call.connection.gate.contains(.restricted) || isStillAllowed(&call) {
                 run(&call, call.command)
+                if gate.contains(.writableReplica) { noteOwnDeadlines(call) }
             }
             leaveOutReply(&call, start)
         }
         holdsWaitersBack = false
         // What waiting clients do next is not part of it.
-        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit() }
+        if keyspace.interest.contains(.propagation) {
+            keyspace.feed.endUnit()
+            call.connection.historyEnd = historyEnd
+        }
         call.mayBlock = true
         (call.arguments, call.command) = (arguments, command)
         call.connection.lastCommand = command
@@ -124,7 +132,11 @@ extension Server {
         endTransaction(call.connection)
         // Over its output limit it is to hear nothing, but all was done.
         if call.connection.closesNow { call.reply.truncate(to: 0) }
-        if keyspace.interest.contains(.blocked) { followEvents() }
+        if keyspace.interest.contains(.blocked) {
+            // Time has gone on for those who waited.
+            refreshTime()
+            followEvents()
+        }
     }
 
     /// CLIENT REPLY OFF inside a transaction leaves holes in its reply, as in Redis.

@@ -52,6 +52,7 @@ final class Server {
     var children = ChildState()
     var snapshots = SnapshotState()
     var appendOnly: AppendOnlyState
+    var replication = ReplicationState()
     /// Connections of MIGRATE.
     var migration = MigrationLinks()
     var sampling = Sampling()
@@ -82,6 +83,16 @@ final class Server {
         static let saveFailed = Gate(rawValue: 1 << 4)
         /// The append-only file cannot be written or is not trusted, and writes are refused for it.
         static let appendFailed = Gate(rawValue: 1 << 5)
+        /// A replica that only its primary may write to.
+        static let readOnlyReplica = Gate(rawValue: 1 << 6)
+        /// A replica that is out of touch, and tells nothing then.
+        static let staleReplica = Gate(rawValue: 1 << 7)
+        /// A replica that anybody may write to.
+        static let writableReplica = Gate(rawValue: 1 << 10)
+        /// Too few replicas follow closely enough for writes to be safe.
+        static let tooFewReplicas = Gate(rawValue: 1 << 8)
+        /// Data is being loaded that will take the place of what is served.
+        static let loadingBeside = Gate(rawValue: 1 << 9)
         /// About to end: nothing is executed any more.
         static let stopping = Gate(rawValue: 1 << 16)
     }
@@ -110,7 +121,6 @@ final class Server {
         lifecycle.startedAt = clock.wallMilliseconds
         lifecycle.lastSave = clock.wallMilliseconds / 1000
         lifecycle.runID = Self.randomIdentifier()
-        lifecycle.replicationID = Self.randomIdentifier()
         followSettings()
         refreshTime()
         lifecycle.startupMemory = usedMemory
@@ -162,25 +172,40 @@ enum ServerTimer {
     case unblock(client: UInt64)
     /// The sign of life for the service manager.
     case service
+    /// What replication does once a second.
+    case replication
+    /// All data of a primary has come.
+    case synchronize
+    /// Its requests may be repeated again.
+    case repeatStream
 }
 
 /// Since when, under which id, and whether it is about to end.
 struct Lifecycle {
     var startedAt: Int64 = 0
     var runID = ""
-    /// What the history of changes is called in replication.
-    var replicationID = ""
     var startupMemory = 0
     var executable = ""
     var arguments: [String] = []
     var shouldStop = false
     /// How to end, once SIGTERM or SIGINT has come; the second one ends at once.
     var stopRequest: ShutdownOptions?
+    /// How to end, once replicas have what was written.
+    var waitingStop: WaitingStop?
     var exitStatus: Int32 = 0
     /// When a snapshot was last completed, or the start; in seconds.
     var lastSave: Int64 = 0
     var service = ServiceManager()
     var outOfMemoryScore = OutOfMemoryScore()
+}
+
+/// A shutdown that waits for replicas.
+struct WaitingStop {
+    let options: ShutdownOptions
+    /// In monotonic milliseconds.
+    let deadline: Int64
+    /// Who asked for it.
+    var clients: [UInt64] = []
 }
 
 /// CLIENT PAUSE.

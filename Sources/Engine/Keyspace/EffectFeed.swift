@@ -24,6 +24,10 @@ struct EffectFeed {
         var unitRequests = 0
         var hasStatement = false
         var unlinksExpired = false
+        /// Where in `bytes` requests stand that no file takes.
+        var asides: [Range<Int>] = []
+        /// The bytes without them, when they are asked for.
+        var fileBytes = ReplyWriter()
     }
 
     private let state: UnsafeMutablePointer<State>
@@ -45,6 +49,19 @@ struct EffectFeed {
 
     /// The bytes appended since they were last taken; whole units, between two requests.
     var view: ByteView { state.pointee.bytes.view }
+    /// The same without what is for replicas alone.
+    var fileView: ByteView {
+        if state.pointee.asides.isEmpty { return view }
+        state.pointee.fileBytes.drain(state.pointee.fileBytes.count)
+        var end = 0
+        for aside in state.pointee.asides {
+            state.pointee.fileBytes.raw(view.slice(end, aside.lowerBound))
+            end = aside.upperBound
+        }
+        state.pointee.fileBytes.raw(view.dropFirst(end))
+        return state.pointee.fileBytes.view
+    }
+
     var isEmpty: Bool { state.pointee.bytes.isEmpty }
 
     /// Bytes appended since the start.
@@ -58,6 +75,10 @@ struct EffectFeed {
         precondition(state.pointee.unitRequests == 0, "taken in the middle of a unit")
         state.pointee.takenBytes &+= state.pointee.bytes.count
         state.pointee.bytes.drain(state.pointee.bytes.count)
+        if !state.pointee.asides.isEmpty {
+            state.pointee.asides = []
+            state.pointee.fileBytes = ReplyWriter()
+        }
         if state.pointee.bytes.capacity > Self.keptBytes { state.pointee.bytes = ReplyWriter() }
     }
 
@@ -81,6 +102,16 @@ struct EffectFeed {
             state.pointee.bytes.bulk(arguments[index])
             index &+= 1
         }
+    }
+
+    /// The same for replicas alone (PUBLISH).
+    func appendAside(_ arguments: Arguments, in database: Int) {
+        // A SELECT before it is for all: what follows relies on it.
+        if database != state.pointee.database { appendSelect(database) }
+        let start = state.pointee.bytes.count
+        beginRequest(arguments.count, in: database)
+        for index in 0..<arguments.count { state.pointee.bytes.bulk(arguments[index]) }
+        state.pointee.asides.append(start..<state.pointee.bytes.count)
     }
 
     // MARK: - Requests made up
@@ -146,7 +177,14 @@ struct EffectFeed {
     @inline(never)
     private func wrapUnit() {
         guard let start = state.pointee.unitStart else { return }
-        state.pointee.bytes.insert(ByteView("*1\r\n$5\r\nMULTI\r\n"), at: start)
+        let opening = ByteView("*1\r\n$5\r\nMULTI\r\n")
+        state.pointee.bytes.insert(opening, at: start)
+        for index in state.pointee.asides.indices
+        where state.pointee.asides[index].lowerBound >= start {
+            let aside = state.pointee.asides[index]
+            state.pointee.asides[index] =
+                aside.lowerBound + opening.count..<aside.upperBound + opening.count
+        }
         state.pointee.bytes.raw("*1\r\n$4\r\nEXEC\r\n")
     }
 

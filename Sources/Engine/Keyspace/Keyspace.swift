@@ -209,6 +209,20 @@ struct Keyspace {
         recordWholesale(.swapped, second)
     }
 
+    /// Empty databases beside those in use, to be filled and exchanged with them.
+    func makeShadows() -> [Database] {
+        (0..<databaseCount).map { Database.create(index: $0, in: self) }
+    }
+
+    /// Gives shadows up, with what is in them; that is freed little by little.
+    func dropShadows(_ shadows: [Database]) {
+        for shadow in shadows {
+            shadow.removeAll(lazily: true)
+            shadow.destroy()
+        }
+        refreshEarliestDeadline()
+    }
+
     /// Takes note of what happened to all keys of a database, for those inside who follow them.
     func recordWholesale(_ event: KeyEvent, _ database: Int) {
         guard !interest.isDisjoint(with: [.blocked, .watchers, .tracking]) else { return }

@@ -26,13 +26,15 @@ final class Statistics {
     var connectionsRejected = 0
     var inputBytes = 0
     var outputBytes = 0
+    /// Of these, to and from replicas and the primary.
+    var replicationInputBytes = 0
+    var replicationOutputBytes = 0
     var reads = 0
     var writes = 0
     var queryBufferDisconnections = 0
     var outputBufferDisconnections = 0
     var clientsEvicted = 0
     var errorReplies = 0
-    var unexpectedErrorReplies = 0
     var authenticationFailures = 0
     /// Requests that access control refused, by what was not allowed.
     var commandDenials = 0
@@ -137,8 +139,9 @@ final class Statistics {
         errors = []
         (connectionsReceived, connectionsRejected, commandsTotal) = (0, 0, 0)
         (inputBytes, outputBytes, reads, writes) = (0, 0, 0, 0)
+        (replicationInputBytes, replicationOutputBytes) = (0, 0)
         (queryBufferDisconnections, outputBufferDisconnections, clientsEvicted) = (0, 0, 0)
-        (errorReplies, unexpectedErrorReplies, authenticationFailures) = (0, 0, 0)
+        (errorReplies, authenticationFailures) = (0, 0)
         (commandDenials, keyDenials, channelDenials) = (0, 0, 0)
         (loopCycles, loopMicroseconds, cronMicroseconds) = (0, 0, 0)
         (longestLoopMicroseconds, mostCommandsInLoop) = (0, 0)

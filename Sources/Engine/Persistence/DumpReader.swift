@@ -24,6 +24,8 @@ struct DumpReader: ~Copyable {
     }
 
     private let descriptor: Int32?
+    /// Waits until the descriptor, which does not block, has more.
+    private let wait: (() throws(SystemError) -> Void)?
     /// What is read from the file and not yet given up.
     private var buffer = ByteBuffer()
     /// The bytes at hand: the input, or the buffer.
@@ -49,6 +51,7 @@ struct DumpReader: ~Copyable {
     /// Reads `bytes`, which must outlive the reader.
     init(_ bytes: ByteView, checks: Bool = false) {
         descriptor = nil
+        wait = nil
         input = bytes
         self.checks = checks
     }
@@ -57,9 +60,31 @@ struct DumpReader: ~Copyable {
     init(file descriptor: Int32, size: Int, checks: Bool) {
         self.descriptor = descriptor
         self.checks = checks
+        wait = nil
         input = .empty
         bytesBehind = size
     }
+
+    /// Reads a snapshot that is still arriving, of which `front` has come already.
+    ///
+    /// - Parameters:
+    ///   - bytes: how long it is; nil where only its own end tells.
+    ///   - wait: returns when there is more to read, and throws when there will not be.
+    init(
+        stream descriptor: Int32, bytes: Int?, behind front: ByteView, checks: Bool,
+        wait: @escaping () throws(SystemError) -> Void
+    ) {
+        self.descriptor = descriptor
+        self.checks = checks
+        self.wait = wait
+        let first = front.prefix(min(front.count, bytes ?? .max))
+        buffer.append(first)
+        input = buffer.view
+        bytesBehind = (bytes ?? Self.unknownBytes) - first.count
+    }
+
+    /// What a snapshot of unknown length is taken for: tables are made for no more keys than fit in.
+    private static let unknownBytes = 1 << 40
 
     /// How many bytes were read so far.
     var position: Int { droppedBytes + next }
@@ -105,11 +130,9 @@ struct DumpReader: ~Copyable {
         var wanted = max(missing, min(bytesBehind, Self.blockBytes))
         let needed = next + count
         while buffer.count < needed {
-            let target = buffer.writable(minimum: wanted)
             do throws(SystemError) {
-                let got = try File.read(from: descriptor, into: target)
+                let got = try readMore(wanted, from: descriptor)
                 guard got > 0 else { throw SystemError("read", code: 0) }
-                buffer.commit(got)
                 bytesBehind -= got
                 wanted = max(1, needed - buffer.count)
             } catch {
@@ -119,6 +142,29 @@ struct DumpReader: ~Copyable {
             }
         }
         input = buffer.view
+    }
+
+    /// Reads behind what is at hand; 0 where nothing will follow.
+    private mutating func readMore(
+        _ wanted: Int, from descriptor: Int32
+    ) throws(SystemError) -> Int {
+        // Of a stream no byte more is taken than belongs to it.
+        let target = buffer.writable(minimum: wanted, atMost: max(bytesBehind, 1))
+        var got = 0
+        if let wait {
+            while got == 0 {
+                switch Socket.receive(descriptor, into: target) {
+                case .bytes(let count): got = count
+                case .wouldBlock: try wait()
+                case .closed: return 0
+                case .failed(let error): throw error
+                }
+            }
+        } else {
+            got = try File.read(from: descriptor, into: target)
+        }
+        buffer.commit(got)
+        return got
     }
 
     private mutating func takeIntoChecksum() {

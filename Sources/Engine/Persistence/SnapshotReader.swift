@@ -66,6 +66,8 @@ struct SnapshotReader: ~Copyable {
         var replaces = false
         /// Values are thrown away as soon as they are read.
         var keepsNothing = false
+        /// Databases that the data goes into, in place of those of the keyspace; none: into those.
+        var shadows: [Database] = []
         /// A pause after every key (`key-load-delay`), so that tests catch a load under way.
         var keyDelayMicroseconds = 0
     }
@@ -94,7 +96,7 @@ struct SnapshotReader: ~Copyable {
         let expiringHashes = SharedCount.create()
         defer { expiringHashes.destroy() }
         let values = ValueReader(keyspace, dialect, counting: expiringHashes)
-        var database = keyspace[0]
+        var database = database(0)
         while true {
             if strings.isEmpty { reader.beginRecord() }
             doing = .record
@@ -109,12 +111,13 @@ struct SnapshotReader: ~Copyable {
                         "FATAL: Data file was created with a Redis server configured to handle "
                             + "more than \(keyspace.databaseCount) databases. Exiting")
                 }
-                database = keyspace[Int(index)]
+                database = self.database(Int(index))
                 _ = onStep(.database(Int(index)), reader.position)
             case DumpFormat.resize:
                 // Each key takes three bytes at least, whatever is told.
                 let told = try reader.length()
-                database.reserve(Int(min(told, UInt64(max(reader.bytesLeft, 0)) / 3)))
+                let possible = min(max(reader.bytesLeft, 0) / 3, Self.mostReserved)
+                database.reserve(Int(min(told, UInt64(possible))))
                 _ = try reader.length()
             case DumpFormat.auxiliary: try readFact(from: &reader, onStep)
             case 200...: try readTrait(opcode, from: &reader)
@@ -130,6 +133,13 @@ struct SnapshotReader: ~Copyable {
                 guard onStep(.key(deadline: deadline), reader.position) else { throw .interrupted }
             }
         }
+    }
+
+    /// Beyond this a table grows when the keys are there.
+    private static let mostReserved = 1 << 28
+
+    private func database(_ index: Int) -> Database {
+        options.shadows.isEmpty ? keyspace[index] : options.shadows[index]
     }
 
     // MARK: - The frame
@@ -245,11 +255,18 @@ struct SnapshotReader: ~Copyable {
         let key = try reader.piece()
         let value = try reader.piece()
         if let deadline, options.dropsExpired, deadline < keyspace.now {
-            report.expiredKeys += 1
-            return
+            return noteExpired(reader.view(key), in: database)
         }
         strings.add(key, value, deadline: deadline ?? 0, for: database, reader)
         if strings.isFull { try storeStrings(in: database, reader) }
+    }
+
+    /// A key is left out because its time is over, which others who have it are to know.
+    private mutating func noteExpired(_ key: ByteView, in database: Database) {
+        report.expiredKeys += 1
+        guard keyspace.interest.contains(.propagation) else { return }
+        keyspace.feed.appendExpiry(of: key, in: database.index)
+        keyspace.feed.endUnit(asTransaction: false)
     }
 
     private mutating func storeStrings(
@@ -286,8 +303,7 @@ struct SnapshotReader: ~Copyable {
         }
         if let deadline = traits.deadline, options.dropsExpired, deadline < keyspace.now {
             value.discard(in: keyspace)
-            report.expiredKeys += 1
-            return
+            return noteExpired(key.view, in: database)
         }
         let key = database.key(key.view)
         if database.entryDueOrNot(key) != nil && !options.replaces {

@@ -12,6 +12,15 @@ struct SnapshotFacts {
     var accessMeasure: EvictionMeasure?
     /// A pause after every key (`rdb-key-save-delay`), so that tests catch a save under way.
     var keyDelayMicroseconds = 0
+    var history: History?
+
+    /// Where the data stands in the history of changes.
+    struct History {
+        let id: String
+        let offset: Int
+        /// What the next request of the history applies to.
+        let database: Int
+    }
 }
 
 /// Writes all databases as an RDB file: magic, facts, then each database with its keys, end, checksum.
@@ -22,6 +31,8 @@ struct SnapshotFacts {
 struct SnapshotWriter {
     let keyspace: Keyspace
     let facts: SnapshotFacts
+    /// Whether the data is left out.
+    var isEmpty = false
 
     /// Entries are asked for so many at a time before the first of them is written.
     private static let entriesAhead = 16
@@ -35,7 +46,7 @@ struct SnapshotWriter {
         let version = writeMagic(to: &writer)
         writeFacts(to: &writer)
         var keys = 0
-        for index in 0..<keyspace.databaseCount where keyspace[index].count > 0 {
+        for index in 0..<keyspace.databaseCount where keyspace[index].count > 0 && !isEmpty {
             write(keyspace[index], to: &writer, counting: &keys, onProgress)
             if writer.failure != nil { return }
         }
@@ -73,6 +84,11 @@ struct SnapshotWriter {
         fact("redis-bits", "64")
         fact("ctime", String(facts.wallMilliseconds / 1000))
         fact("used-mem", String(facts.usedMemoryBytes))
+        if let history = facts.history {
+            fact("repl-stream-db", String(history.database))
+            fact("repl-id", history.id)
+            fact("repl-offset", String(history.offset))
+        }
         fact("aof-base", facts.isAppendOnlyBase ? "1" : "0")
     }
 

@@ -40,6 +40,7 @@ struct Startup {
             warnOfEnvironment()
             warnOfMissingFeatures()
             try load(server)
+            server.beginReplication()
             if !server.lifecycle.shouldStop { tellReady() }
             try serve(server)
             finish(server)
@@ -180,7 +181,7 @@ struct Startup {
         }
         if settings.appendOnly { return try append(server) }
         do throws(DumpError) {
-            try server.loadSnapshot(servesMeanwhile: true)
+            try server.loadSnapshot(adoptsHistory: true, servesMeanwhile: true)
         } catch {
             if case .interrupted = error { return }
             log.warning("Terminating server after rdb file reading failure.")
@@ -231,7 +232,6 @@ struct Startup {
     /// Settings of a peer's file that promise what this version does not do.
     private func warnOfMissingFeatures() {
         let asked: [(name: String, isAsked: Bool, means: String)] = [
-            ("replicaof", settings.replicaOf != nil, "this server is no replica"),
             ("cluster-enabled", settings.clusterEnabled, "there are no slots"),
             ("tls-port", settings.tlsPort != 0, "nothing listens there"),
             ("loadmodule", !settings.moduleLines.isEmpty, "no module is loaded"),

@@ -11,6 +11,8 @@ final class Transaction {
     private(set) var requests = RequestQueue()
     /// The union of the flags of what is queued, as a word of the command table.
     var flags: UInt32 = 0
+    /// Their intersection; all of them while nothing is queued.
+    var commonFlags = UInt32.max
     /// Whether a watched key has changed: EXEC will do nothing.
     var isBroken = false
     /// How many requests stood in the queue when others failed; ascending, each number once.
@@ -27,6 +29,7 @@ final class Transaction {
     /// Queues a copy of a request; false where there is no memory for it.
     func append(_ arguments: Arguments, command: Int32, flags: UInt32) -> Bool {
         self.flags |= flags
+        commonFlags &= flags
         return requests.append(arguments, command: command)
     }
 
@@ -47,7 +50,7 @@ final class Transaction {
     func reset() {
         requests.removeAll()
         failures = []
-        flags = 0
+        (flags, commonFlags) = (0, .max)
         isBroken = false
         watchMemory = 0
     }

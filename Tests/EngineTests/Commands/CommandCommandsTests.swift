@@ -18,6 +18,7 @@ import Testing
         "brpop": "may be called by scripts since 7.2",
         "sinterstore": "is said to overwrite since 7.2",
         "brpoplpush": "may be called by scripts since 7.2",
+        "wait": "blocks by its flags, and may be called by scripts, since 7.2",
         "zrank": "takes WITHSCORE since 7.2",
         "zrevrank": "takes WITHSCORE since 7.2",
     ]

@@ -167,9 +167,9 @@ import Testing
         }
         #expect(server.run("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", "1") == "OK")
         #expect(server.server.debug.skipsChecksums)
-        let identifier = server.server.lifecycle.replicationID
+        let identifier = server.server.replication.id
         #expect(server.run("DEBUG", "CHANGE-REPL-ID") == "OK")
-        #expect(server.server.lifecycle.replicationID != identifier)
+        #expect(server.server.replication.id != identifier)
         #expect(
             server.run("DEBUG", "CLIENT-EVICTION") == .error("ERR maxmemory-clients is disabled."))
     }

@@ -10,7 +10,7 @@ import Testing
     private static let deadly: Set<String> = [
         "shutdown", "debug|segfault", "debug|panic", "debug|assert", "debug|oom", "debug|sleep",
         "debug|restart", "debug|crash-and-recover", "debug|reload", "save", "bgsave", "migrate",
-        "pfselftest", "client|pause",
+        "pfselftest", "client|pause", "psync", "sync", "replicaof", "slaveof",
     ]
 
     @Test func `every command survives what its syntax allows and forbids`() {

@@ -78,4 +78,55 @@ import Testing
         feed.endStatement()
         #expect(feed.takeStatement())
     }
+
+    // MARK: - For replicas alone
+
+    private func appendAside(_ feed: EffectFeed, _ words: String...) {
+        let owned = OwnedArguments(words.map { Array($0.utf8) })
+        feed.appendAside(owned.view, in: 0)
+    }
+
+    private func fileText(_ feed: EffectFeed) -> String {
+        feed.fileView.string.replacing("\r\n", with: " ")
+    }
+
+    @Test func `an aside reaches replicas and no file, and its SELECT all`() {
+        let feed = EffectFeed.create()
+        defer { feed.destroy() }
+        appendAside(feed, "PUBLISH", "c", "1")
+        feed.endUnit()
+        set(feed, "a", in: 0)
+        feed.endUnit()
+        appendAside(feed, "PUBLISH", "c", "2")
+        feed.endUnit()
+        #expect(
+            text(feed) == "*2 $6 SELECT $1 0 *3 $7 PUBLISH $1 c $1 1 *2 $3 SET $1 a "
+                + "*3 $7 PUBLISH $1 c $1 2 ")
+        #expect(fileText(feed) == "*2 $6 SELECT $1 0 *2 $3 SET $1 a ")
+        feed.removeAll()
+        set(feed, "b", in: 0)
+        feed.endUnit()
+        #expect(fileText(feed) == "*2 $3 SET $1 b ")
+        #expect(text(feed) == fileText(feed))
+    }
+
+    @Test func `an aside in a transaction leaves the rest of it whole`() {
+        let feed = EffectFeed.create()
+        defer { feed.destroy() }
+        set(feed, "x", in: 0)
+        feed.endUnit()
+        appendAside(feed, "PUBLISH", "c", "0")
+        feed.endUnit()
+        set(feed, "a", in: 0)
+        appendAside(feed, "PUBLISH", "c", "1")
+        appendAside(feed, "PUBLISH", "c", "2")
+        set(feed, "b", in: 0)
+        feed.endUnit()
+        let head = "*2 $6 SELECT $1 0 *2 $3 SET $1 x "
+        #expect(
+            text(feed) == head + "*3 $7 PUBLISH $1 c $1 0 *1 $5 MULTI *2 $3 SET $1 a "
+                + "*3 $7 PUBLISH $1 c $1 1 *3 $7 PUBLISH $1 c $1 2 *2 $3 SET $1 b *1 $4 EXEC ")
+        #expect(
+            fileText(feed) == head + "*1 $5 MULTI *2 $3 SET $1 a *2 $3 SET $1 b *1 $4 EXEC ")
+    }
 }

@@ -62,10 +62,19 @@ final class Client {
         return try read()
     }
 
-    func send(_ words: [String]) throws {
-        var bytes = Array("*\(words.count)\r\n".utf8)
-        for word in words { bytes += Array("$\(word.utf8.count)\r\n\(word)\r\n".utf8) }
-        try send(bytes)
+    /// Sends several commands at once and waits for all replies.
+    @discardableResult
+    func run(pipeline requests: [[String]]) throws -> [Answer] {
+        try send(requests.flatMap(Self.bytes))
+        return try requests.map { _ in try read() }
+    }
+
+    func send(_ words: [String]) throws { try send(Self.bytes(of: words)) }
+
+    static func bytes(of words: [String]) -> [UInt8] {
+        words.reduce(into: Array("*\(words.count)\r\n".utf8)) { bytes, word in
+            bytes += Array("$\(word.utf8.count)\r\n\(word)\r\n".utf8)
+        }
     }
 
     func send(_ bytes: [UInt8]) throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// The real server in a process and a folder of its own, for one test.
+/// A real server in a process and a folder of its own, for one test: ours, or one to compare with.
 ///
 ///     let server = try ServerProcess("maxclients 10")
 ///     let client = try server.connect()
@@ -13,6 +13,7 @@ final class ServerProcess {
     let folder: URL
     private(set) var port: Int
     private(set) var process: Int32 = 0
+    private let program: String
     private let lines: [String]
     private let arguments: [String]
     private let environment: [String: String]
@@ -30,12 +31,14 @@ final class ServerProcess {
     /// - Parameters:
     ///   - configuration: lines of its file, behind those of the harness. `FOLDER` stands for the
     ///     folder, `PORT` for the port.
+    ///   - program: the server's path, if it is not ours.
     ///   - arguments: what follows the file on the command line.
     init(
-        _ configuration: String = "", arguments: [String] = [],
+        _ configuration: String = "", program: String = binary, arguments: [String] = [],
         environment: [String: String] = [:], wrapper: [String] = [], folder: URL? = nil
     ) throws {
         self.folder = try folder ?? Self.freshFolder()
+        self.program = program
         self.lines = configuration.split(separator: "\n").map(String.init)
         self.arguments = arguments
         self.environment = environment
@@ -66,7 +69,7 @@ final class ServerProcess {
         for attempt in 1... {
             ending = nil
             process = try Self.spawn(
-                wrapper + [Self.binary, configFile.path] + arguments, environment: environment,
+                wrapper + [program, configFile.path] + arguments, environment: environment,
                 output: outputFile.path)
             if try waitUntilReady(line) { return }
             // Somebody took the port between our look and the server's.
@@ -173,9 +176,10 @@ extension ServerProcess {
         let errors: String
     }
 
-    /// Runs a program to its end.
+    /// Runs a program to its end, which must come `within` so many seconds.
     static func run(
-        _ command: [String], input: String? = nil, environment: [String: String] = [:]
+        _ command: [String], input: String? = nil, environment: [String: String] = [:],
+        within seconds: Int = patienceSeconds
     ) throws -> Finished {
         let folder = try freshFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -186,7 +190,9 @@ extension ServerProcess {
             input: files[2].path)
         var status: Int32 = 0
         do {
-            try wait("\(command) ends") { waitpid(process, &status, WNOHANG) == process }
+            try wait("\(command) ends", seconds: seconds) {
+                waitpid(process, &status, WNOHANG) == process
+            }
         } catch {
             _ = Glibc.kill(process, SIGKILL)
             waitpid(process, &status, 0)
@@ -270,9 +276,13 @@ struct Trouble: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// Looks again and again until something holds; a test fails that waits longer than half a minute.
-func wait(_ what: String, until holds: () throws -> Bool) throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+let patienceSeconds = 30
+
+/// Looks again and again until something holds; a test fails that waits longer than that.
+func wait(
+    _ what: String, seconds: Int = patienceSeconds, until holds: () throws -> Bool
+) throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
     while try !holds() {
         guard ContinuousClock.now < deadline else { throw Trouble("in vain: \(what)") }
         usleep(2000)
