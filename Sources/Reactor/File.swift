@@ -212,7 +212,7 @@ extension File {
         let block = min(max(try file.size(), 4096), limit) + 1
         while true {
             let start = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: block))
+            bytes += [UInt8](repeating: 0, count: block)
             let count = try bytes.withUnsafeMutableBufferPointer { all throws(SystemError) in
                 let room = UnsafeMutableBufferPointer(rebasing: all[start...])
                 return try file.read(into: UnsafeMutableRawBufferPointer(room))
@@ -311,15 +311,17 @@ extension File {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Makes a folder; fine if it is there already.
+    /// Makes a folder, and syncs the one it is in; fine if it is there already.
     public static func createFolder(
         _ path: String, permissions: UInt16 = 0o755
     ) throws(SystemError) {
         do throws(SystemError) {
             try retrying("mkdir") { mkdir(path, mode_t(permissions)) }
         } catch {
-            if error.code != EEXIST || !isFolder(path) { throw error }
+            if error.code == EEXIST && isFolder(path) { return }
+            throw error
         }
+        try syncFolder(of: path)
     }
 
     /// The names in a folder, without "." and "..", in no order.

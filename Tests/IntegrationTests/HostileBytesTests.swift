@@ -4,27 +4,6 @@ import Testing
 
 /// Bytes that are no requests, or want to be too much: the server answers or closes, and stands.
 @Suite struct HostileBytesTests {
-    /// A seeded generator (SplitMix64), so that a failure can be repeated: `SEED=n swift test`.
-    struct Random: RandomNumberGenerator {
-        private var state: UInt64
-        let seed: UInt64
-
-        init(_ test: String = #function) {
-            let given = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
-            seed = given ?? UInt64.random(in: 0 ... .max)
-            state = seed
-            print("\(test): SEED=\(seed)")
-        }
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var bits = state
-            bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-            return bits ^ (bits >> 31)
-        }
-    }
-
     /// Pieces that a grammar of requests is made of, good and bad.
     private static let pieces: [[UInt8]] = [
         "*3\r\n", "$3\r\n", "SET\r\n", "$1\r\n", "k\r\n", "GET\r\n", "*2\r\n", "*1\r\n", "$4\r\n",
@@ -48,7 +27,7 @@ import Testing
     }
 
     @Test func `random bytes and torn requests leave the server standing`() throws {
-        var random = Random()
+        var random = SeededRandom.make()
         let server = try ServerProcess()
         let witness = try server.connect()
         for round in 0..<400 {

@@ -145,16 +145,17 @@ extension Server {
     /// Removes what a rewrite has made history, unless it is kept on purpose (`aof-disable-auto-gc`).
     func removeHistory() {
         guard !settings.aofKeepsHistory else { return }
-        do throws(SystemError) {
-            for path in try appendOnly.log.forgetHistory() {
-                log.notice("Removing the history file \(path) in the background")
-                if let background, appendOnly.mode != .off {
-                    background.submit(.unlink(path: Array(path.utf8)))
-                } else {
-                    // The next increment may get the name of one of them.
-                    File.removeIfPresent(path)
-                }
+        for path in appendOnly.log.historyPaths {
+            log.notice("Removing the history file \(path) in the background")
+            if let background, appendOnly.mode != .off {
+                background.submit(.unlink(path: Array(path.utf8)))
+            } else {
+                // The next increment may get the name of one of them.
+                File.removeIfPresent(path)
             }
+        }
+        do throws(SystemError) {
+            try appendOnly.log.forgetHistory()
         } catch {
             log.warning("Can't take history files out of the AOF manifest: \(error.message)")
         }

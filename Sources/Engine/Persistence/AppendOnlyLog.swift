@@ -199,16 +199,17 @@ final class AppendOnlyLog {
         measure()
     }
 
+    /// Of the files that nothing needs any more.
+    var historyPaths: [String] { manifest.history.map { path($0.name) } }
+
     /// Takes what is history out of the manifest.
     ///
-    /// - Returns: the paths of the files, to be removed.
-    func forgetHistory() throws(SystemError) -> [String] {
-        guard !manifest.history.isEmpty else { return [] }
-        let paths = manifest.history.map { path($0.name) }
+    /// Its files are to be removed before: those that the manifest names are found again after a crash.
+    func forgetHistory() throws(SystemError) {
+        guard !manifest.history.isEmpty else { return }
         var changed = manifest
         changed.forgetHistory()
         try replaceManifest(changed)
-        return paths
     }
 
     /// Names a file of the time before there were manifests as the base, and moves it into the folder.
@@ -253,16 +254,31 @@ final class AppendOnlyLog {
     }
 
     private func replaceManifest(_ changed: AppendOnlyManifest) throws(SystemError) {
+        do throws(SystemError) {
+            try writeManifest(changed)
+        } catch {
+            // It may have got its name although the folder could not be synced. What is written next
+            // belongs to the old one, so that must be what is found.
+            if manifest == AppendOnlyManifest() {
+                File.removeIfPresent(manifestPath)
+            } else {
+                try? writeManifest(manifest)
+            }
+            throw error
+        }
+        manifest = changed
+    }
+
+    private func writeManifest(_ manifest: AppendOnlyManifest) throws(SystemError) {
         let temporary = path("temp-\(name).manifest")
         do throws(SystemError) {
             let file = try File(temporary, .create)
-            try file.writeAll(changed.text)
+            try file.writeAll(manifest.text)
             try file.sync()
             try File.rename(temporary, to: manifestPath)
         } catch {
             File.removeIfPresent(temporary)
             throw error
         }
-        manifest = changed
     }
 }

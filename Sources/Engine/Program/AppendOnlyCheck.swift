@@ -133,12 +133,14 @@ struct AppendOnlyCheck {
 
     private func check(_ path: String, as kind: String, isLast: Bool) throws(Failure) {
         let size: Int
+        let isSound: Bool
         var extent = Extent()
         do throws(SystemError) {
             let file = try File(path, .read)
             size = try file.size()
             if size == 0 { return say("\(kind) \(path) is empty\n") }
-            if try isSnapshotSound(path, file.descriptor, size, &extent) {
+            isSound = try isSnapshotSound(path, file.descriptor, size, &extent)
+            if isSound {
                 var reader = AppendOnlyReader(file.descriptor, from: extent.bytes)
                 measure(&reader, &extent)
             }
@@ -146,6 +148,10 @@ struct AppendOnlyCheck {
             throw Failure(text: "Cannot open file \(path): \(error.message), aborting...\n")
         }
         if let problem = extent.problem { say("\(problem)\n") }
+        // Cut where it is broken it would be no snapshot, and cut before it nothing at all.
+        guard isSound else {
+            throw Failure(text: "RDB preamble of AOF file is not sane, aborting.\n")
+        }
         if case .truncate(let moment) = mode, let cut = extent.cut {
             return try truncate(path, to: cut, after: moment, isLast: isLast)
         }
@@ -176,7 +182,7 @@ struct AppendOnlyCheck {
         do throws(DumpError) {
             try snapshot.load(from: &reader)
         } catch {
-            extent.problem = "RDB preamble of AOF file is not sane, aborting: \(error.text)"
+            extent.problem = error.text
             return false
         }
         say("RDB preamble is OK, proceeding with AOF tail...\n")
