@@ -115,8 +115,8 @@ struct PeerRequests {
         oneIn(5) ? pick(["-", "+", "", "a", "("]) : pick(["[", "("]) + element()
     }
 
-    /// A moment so far away that nothing expires.
-    mutating func moment() -> String { "9\(random.below(10_000))" + "00000000" }
+    /// A moment so far away that nothing expires, in seconds or in milliseconds.
+    mutating func moment() -> String { "9\(1000 + random.below(9000))" + "00000000" }
 
     mutating func options(_ words: [String]) -> [String] {
         (0..<random.below(4)).flatMap { _ in
