@@ -72,8 +72,6 @@ int apus_accept(int listener);
 int apus_pipe(int ends[2]);
 /// Copies bytes of a file into a socket inside the kernel.
 int64_t apus_send_file(int socket, int file, int64_t offset, int64_t count);
-/// A pipe: the end to read from does not block, the end to write to does.
-int apus_pipe(int ends[2]);
 /// Asks the kernel to start writing these bytes of a file back, without waiting for it.
 int apus_start_writeback(int fd, int64_t offset, int64_t count);
 

@@ -199,8 +199,7 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(flags)
-            && call.connection.gate.isDisjoint(with: [.monitoring, .replica])
+        if gate.contains(.paused) && mustWait(flags) && !call.connection.gate.contains(.monitoring)
         {
             hold(call.connection)
             return false

@@ -83,8 +83,8 @@ extension Server {
                 passOnEffects()
                 keyspace.feed.removeAll()
             }
-            if replication.asksReplicas { askReplicas() }
         }
+        if replication.asksReplicas { askReplicas() }
         if appendOnly.isRewriteWanted { beginWantedRewrite() }
     }
 

@@ -19,8 +19,6 @@ extension Server {
         connection.parked = parked
         replication.waiters[connection.id] = wait
         replication.asksReplicas = true
-        // What is asked goes out at the end of the turn, whoever listens.
-        keyspace.interest.insert(.propagation)
     }
 
     /// Replicas that have, or have on their disks, everything up to `offset`.
@@ -53,7 +51,6 @@ extension Server {
     /// Asks all replicas how far they are.
     func askReplicas() {
         replication.asksReplicas = false
-        followPropagation()
         tellReplicas("*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n")
     }
 

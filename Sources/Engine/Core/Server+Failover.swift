@@ -8,7 +8,6 @@ extension Server {
         handEffectsOver()
         beginPause(.writes, until: .max)
         replication.asksReplicas = true
-        keyspace.interest.insert(.propagation)
         goOnFailingOver()
     }
 

@@ -13,8 +13,6 @@ final class SnapshotTransfer {
     fileprivate var isAtEnd = false
     /// How the child ended; nil while it lives.
     fileprivate var hasSucceeded: Bool?
-    /// When something last moved, in monotonic milliseconds.
-    fileprivate var lastProgress: Int64 = 0
 
     fileprivate static let pieceBytes = 256 * 1024
 
@@ -29,7 +27,7 @@ final class SnapshotTransfer {
 extension Server {
     func synchronizeFully(_ connection: Connection, _ replica: Replica) {
         replication.counters.fullSyncs += 1
-        list(waiting: connection, replica)
+        list(connection, .waiting)
         if replication.stream == nil {
             if !replication.isReplica {
                 renameHistory(remembers: false)
@@ -39,7 +37,7 @@ extension Server {
             }
             keepHistory()
         }
-        if let child = child(at: .snapshot), child.isForReplicas || child.isToFile {
+        if let child = child(at: .snapshot) {
             return joinSave(connection, replica, child)
         }
         if isDiskless(replica) && settings.disklessSyncDelaySeconds > 0 {
@@ -51,14 +49,6 @@ extension Server {
                     + "delayed")
         }
         beginSync()
-    }
-
-    private func list(waiting connection: Connection, _ replica: Replica) {
-        replica.stage = .waiting
-        replica.acknowledgedAt = clock.monotonicMilliseconds
-        replica.waitsSince = clock.monotonicMilliseconds
-        connection.gate.insert(.replica)
-        replication.replicas.append(connection)
     }
 
     private func isDiskless(_ replica: Replica) -> Bool {
@@ -80,7 +70,6 @@ extension Server {
             return log.notice(
                 "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC")
         }
-        replica.position = other.position
         beginReceiving(connection, at: other.position)
         log.notice("Waiting for end of BGSAVE for SYNC")
     }
@@ -228,7 +217,6 @@ extension Server {
             }
             FileDescriptor.close(writing)
             let transfer = SnapshotTransfer(reading, receivers)
-            transfer.lastProgress = clock.monotonicMilliseconds
             replication.transfer = transfer
             try network?.watchTransfer(reading)
         } catch {
@@ -269,7 +257,6 @@ extension Server {
             switch Pipe.read(transfer.descriptor, into: room) {
             case .bytes(let count):
                 transfer.piece.commit(count)
-                transfer.lastProgress = clock.monotonicMilliseconds
                 for connection in transfer.receivers { connection.replica?.pieceSent = 0 }
                 for connection in transfer.receivers { passPieceOn(to: connection) }
                 finishPiece()

@@ -299,12 +299,13 @@ extension Server {
             link.batch.beginParse()
             let rest = link.input.view.dropFirst(link.executed)
             if rest.isEmpty { break }
-            guard case .request(let consumed) = parser.parse(rest, into: link.batch) else {
-                if case .malformed(let error) = parser.parse(rest, into: link.batch) {
-                    log.warning("Protocol error (\(error.logText)) from the primary")
-                    loseLink()
-                }
-                break
+            let consumed: Int
+            switch parser.parse(rest, into: link.batch) {
+            case .request(let bytes): consumed = bytes
+            case .incomplete: return
+            case .malformed(let error):
+                log.warning("Protocol error (\(error.logText)) from the primary")
+                return loseLink()
             }
             if link.batch.parsedArguments > 0 {
                 link.batch.append(slot: 0, command: 0, inputEnd: consumed)

@@ -50,7 +50,8 @@ extension Server {
         return port > 0 ? "\(address):\(port)" : "client id #\(connection.id)"
     }
 
-    private func list(_ connection: Connection, _ stage: Replica.Stage) {
+    /// Counts a connection among the replicas from now on.
+    func list(_ connection: Connection, _ stage: Replica.Stage) {
         guard let replica = connection.replica else { return }
         replica.stage = stage
         replica.acknowledgedAt = clock.monotonicMilliseconds

@@ -6,8 +6,7 @@ extension Server {
 
     /// The end of the history as of now, what this turn has done included.
     var historyEnd: Int {
-        let isFed = replication.stream != nil || appendOnly.log.isOpen
-        return replication.offset + (replication.isReplica || !isFed ? 0 : keyspace.feed.view.count)
+        replication.offset + (replication.isReplica ? 0 : keyspace.feed.view.count)
     }
 
     /// Hands what a turn has done to the replicas' stream.
@@ -187,8 +186,8 @@ extension Server {
         }
         watchReplicas()
         if replication.failover != nil { goOnFailingOver() }
-        guard let stream = replication.stream, replication.replicas.isEmpty,
-            !replication.isReplica, settings.replicationBacklogSeconds > 0, stream.end >= 0
+        guard replication.stream != nil, replication.replicas.isEmpty, !replication.isReplica,
+            settings.replicationBacklogSeconds > 0
         else { return }
         let idle = clock.monotonicMilliseconds - replication.idleSince
         guard idle > Int64(settings.replicationBacklogSeconds) * 1000 else { return }

@@ -72,7 +72,6 @@ extension Server {
         log.notice("Waiting for replicas before shutting down.")
         beginPause(.writes, until: .max)
         replication.asksReplicas = true
-        keyspace.interest.insert(.propagation)
     }
 
     /// Makes the client of `call` wait for the end, or for the news that there will be none.

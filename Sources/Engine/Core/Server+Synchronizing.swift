@@ -132,8 +132,8 @@ extension Server {
         replication.mayContinue = false
         // A child would save what is about to go.
         if child(at: .snapshot) != nil { stopSnapshotChild() }
-        let appends = appendOnly.mode != .off
-        if appends { suspendAppending() }
+        // A new file begins with the new data.
+        if appendOnly.mode != .off { suspendAppending() }
         dropReplicas("all data is replaced")
         dropHistory()
         do throws(DumpError) {
@@ -152,7 +152,6 @@ extension Server {
             link.state = .transfer
             loseLink()
         }
-        resumeAppending()
     }
 
     private func begin(
@@ -168,6 +167,7 @@ extension Server {
         try? network?.watchPrimary(link, .readable)
         follow(link)
         advance(link)
+        resumeAppending()
     }
 
     private func removeOldData() {
@@ -177,13 +177,6 @@ extension Server {
         }
         if keyspace.interest.contains(.tracking) { invalidateAll() }
         followEvents()
-    }
-
-    private var replicaLoadOptions: SnapshotReader.Options {
-        var options = SnapshotReader.Options()
-        // They go when the primary says so.
-        options.dropsExpired = false
-        return options
     }
 
     private func loadReceivedFile(
@@ -200,7 +193,7 @@ extension Server {
         }
         removeOldData()
         log.notice("MASTER <-> REPLICA sync: Loading DB in memory")
-        let report = try loadSnapshot(replicaLoadOptions, servesMeanwhile: true)
+        let report = try loadSnapshot(servesMeanwhile: true)
         if settings.deletesSyncFiles && settings.savePoints.isEmpty && !settings.appendOnly {
             log.notice("Removing the RDB file obtained from the master.")
             File.removeIfPresent(settings.snapshotFileName)
@@ -225,7 +218,7 @@ extension Server {
         ) { [self] () throws(SystemError) in try waitForPrimary(link) }
         // The stream may have come right behind it.
         link.input.drain(min(link.input.count, snapshot.bytes ?? .max))
-        var options = replicaLoadOptions
+        var options = SnapshotReader.Options()
         options.shadows = shadows
         log.notice("MASTER <-> REPLICA sync: Loading DB in memory")
         do throws(DumpError) {
