@@ -80,11 +80,24 @@ enum StreamClaimCommands {
             self.group = group
         }
 
+        /// Moves the group on to `lastID`; false where it is as far already.
+        ///
+        /// XREADGROUP reaches replicas and the append-only file as claims of one entry each, which
+        /// is the next one of the stream and LASTID as well: such an entry counts as read.
+        func move(to lastID: StreamID, isDelivery: Bool, _ call: borrowing Call) -> Bool {
+            guard group.lastID < lastID else { return false }
+            if isDelivery && StreamID(call.arguments[5]) == lastID {
+                var cursor = stream.cursor(from: group.lastID.next ?? .largest, through: lastID)
+                if cursor.next() && cursor.id == lastID { stream.noteRead(lastID, by: group) }
+            }
+            group.lastID = lastID
+            return true
+        }
+
         /// Who claims; made only when there is something for it.
         mutating func consumer(_ call: inout Call) -> StreamConsumer {
             if let found { return found }
-            let consumer = StreamGroupCommands.consumer(
-                consumerName, of: group, key, groupName, &call)
+            let consumer = StreamGroupCommands.consumer(consumerName, of: group, key, &call)
             found = consumer
             return consumer
         }
@@ -94,11 +107,7 @@ enum StreamClaimCommands {
     static func xclaim(_ call: inout Call) throws(CommandError) {
         var claim = try Claim(&call)
         let options = try ClaimOptions(&call)
-        var movesLastID = false
-        if claim.group.lastID < options.lastID {
-            claim.group.lastID = options.lastID
-            movesLastID = true
-        }
+        var movesLastID = claim.move(to: options.lastID, isDelivery: options.idsEnd == 6, call)
         let begin = call.reply.deferLength()
         var claimed = 0
         for index in 5..<options.idsEnd {

@@ -326,27 +326,30 @@ enum StreamGroupCommands {
 
     // MARK: - Consumers as they come
 
-    /// The consumer of this name, seen now; made where there is none.
+    /// The consumer of this name, seen now; made where there is none, as replicas do by themselves
+    /// when they are told of an entry it claims.
     static func consumer(
-        _ name: ByteView, of group: StreamGroup, _ key: Key, _ groupName: ByteView,
-        _ call: inout Call
+        _ name: ByteView, of group: StreamGroup, _ key: Key, _ call: inout Call
     ) -> StreamConsumer {
         if let consumer = group.consumer(name) {
             consumer.seenTime = call.now
             return consumer
         }
-        let consumer = group.addConsumer(name, now: call.now)
         call.changed(key, .consumerCreate)
-        if call.isPropagated {
-            call.propagate([
-                Array("XGROUP".utf8), Array("CREATECONSUMER".utf8), key.bytes.array,
-                groupName.array, name.array,
-            ])
-        }
-        return consumer
+        return group.addConsumer(name, now: call.now)
     }
 
     // MARK: - What propagates
+
+    /// A consumer that is about to be made and claims nothing yet.
+    static func propagateConsumer(
+        _ name: ByteView, _ key: Key, _ groupName: ByteView, _ call: borrowing Call
+    ) {
+        call.propagate([
+            Array("XGROUP".utf8), Array("CREATECONSUMER".utf8), key.bytes.array,
+            groupName.array, name.array,
+        ])
+    }
 
     /// The delivery as an XCLAIM, which sets the same whenever it is repeated.
     static func propagate(

@@ -279,9 +279,11 @@ enum StreamReadCommands {
         var hasNew = false
         if case .new = start, let last = stream.lastEntryID() { hasNew = group.lastID < last }
         if case .new = start, !hasNew { return false }
-        let consumer = StreamGroupCommands.consumer(
-            call.arguments[request.group + 1], of: group, key, call.arguments[request.group],
-            &call)
+        let name = call.arguments[request.group + 1]
+        if call.isPropagated && (!hasNew || request.isAcknowledged) && group.consumer(name) == nil {
+            StreamGroupCommands.propagateConsumer(name, key, call.arguments[request.group], call)
+        }
+        let consumer = StreamGroupCommands.consumer(name, of: group, key, &call)
         switch start {
         case .after(let id):
             open(&call, key, isAlone)
@@ -318,7 +320,7 @@ enum StreamReadCommands {
         }
         consumer.activeTime = now
         call.reply.finishArray(begin, delivered)
-        if call.isPropagated {
+        if call.isPropagated && request.isAcknowledged {
             StreamGroupCommands.propagateLastID(
                 of: group, key, call.arguments[request.group], call)
         }

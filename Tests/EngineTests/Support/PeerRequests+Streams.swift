@@ -78,12 +78,15 @@ extension PeerRequests {
         case 7: return ["XACK", key(), groupName()] + some(4) { $0.id() }
         case 8: return ["XPENDING", key(), groupName()]
         case 9:
+            // LASTID beside a single id means a delivery here, which counts as read.
+            let lastID = oneIn(8) ? [id(), "LASTID", id()] : []
             return ["XCLAIM", key(), groupName(), consumerName()] + [
                 pick(["0", "0", "100000", "x"])
             ]
+                + lastID.prefix(1)
                 + some(3) { $0.id() } + (oneIn(4) ? ["FORCE"] : []) + maybe("JUSTID")
                 + (oneIn(4) ? ["TIME", "1000"] : []) + (oneIn(5) ? ["RETRYCOUNT", "3"] : [])
-                + (oneIn(8) ? ["LASTID", id()] : [])
+                + lastID.dropFirst()
         case 10:
             return ["XAUTOCLAIM", key(), groupName(), consumerName()]
                 + [pick(["0", "0", "100000", "x"]), idBound("-")] + count() + maybe("JUSTID")
