@@ -202,6 +202,21 @@ struct Arena {
         return state.pointee.base + Int(handle.raw) &<< state.pointee.unitShift
     }
 
+    /// Where blocks lie, as `address` says it, without a look into the arena for each.
+    struct AddressMap {
+        fileprivate let base: UnsafeMutableRawPointer
+        fileprivate let shift: Int
+
+        @inline(__always)
+        func address(_ handle: Handle) -> UnsafeMutableRawPointer {
+            base + Int(handle.raw) &<< shift
+        }
+    }
+
+    var addressMap: AddressMap {
+        AddressMap(base: state.pointee.base, shift: state.pointee.unitShift)
+    }
+
     /// The handle of the block that starts at `address`.
     func handle(at address: UnsafeRawPointer) -> Handle {
         precondition(contains(address), "the address lies outside the arena")

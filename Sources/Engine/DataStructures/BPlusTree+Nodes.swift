@@ -91,6 +91,28 @@ extension BPlusTree {
             return Arena.Handle(raw: handles[index])
         }
 
+        /// Shows `run` members from `index` on, up or down by `step`; each is asked for `lead` members
+        /// before its turn.
+        @inline(__always)
+        func each(
+            _ run: Int, from index: Int, by step: Int, lead: Int, _ map: Arena.AddressMap,
+            _ body: (ScoredMember) -> Void
+        ) {
+            let (handles, count) = (handles, count)
+            let last = index &+ step &* (run &- 1)
+            precondition(
+                index >= 0 && index < count && last >= 0 && last < count, "beyond a leaf")
+            var place = index
+            for _ in 0..<run {
+                let ahead = place &+ step &* lead
+                if ahead >= 0 && ahead < count {
+                    ScoredMember(Arena.Handle(raw: handles[ahead]), map).prefetch()
+                }
+                body(ScoredMember(Arena.Handle(raw: handles[place]), map))
+                place &+= step
+            }
+        }
+
         /// The place of a member that is in this leaf.
         @inline(__always)
         func index(of handle: Arena.Handle) -> Int {

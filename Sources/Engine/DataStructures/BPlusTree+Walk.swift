@@ -12,13 +12,35 @@ extension BPlusTree {
         /// The next member; nil past the end.
         @inline(__always)
         mutating func next() -> ScoredMember? {
-            if let leaf, index >= 0, index < leaf.count { return take(leaf) }
+            guard let leaf = leafAhead() else { return nil }
+            return take(leaf)
+        }
+
+        /// Shows the next members to `body`, `most` of them unless there are fewer.
+        @inline(__always)
+        mutating func each(atMost most: Int, _ body: (ScoredMember) -> Void) {
+            let map = tree.arena.addressMap
+            let step = isReversed ? -1 : 1
+            var left = most
+            while left > 0, let leaf = leafAhead() {
+                let run = Swift.min(left, isReversed ? index &+ 1 : leaf.count &- index)
+                leaf.each(run, from: index, by: step, lead: BPlusTree.lead, map, body)
+                index &+= step &* run
+                rank &+= step &* run
+                left &-= run
+            }
+        }
+
+        /// The leaf that the next member is in, at `index`; nil past the end.
+        @inline(__always)
+        private mutating func leafAhead() -> LeafNode? {
+            if let leaf, index >= 0, index < leaf.count { return leaf }
             guard rank >= 0, rank < tree.count else { return nil }
             let (leaf, index) = tree.place(of: rank)
             self.leaf = leaf
             self.index = index
             tree.prefetch(leaf, around: index, isReversed)
-            return take(leaf)
+            return leaf
         }
 
         @inline(__always)

@@ -28,6 +28,13 @@ struct ScoredMember: OwnedElement {
         block = arena.address(handle)
     }
 
+    /// The same for who reads many in a row.
+    @inline(__always)
+    init(_ handle: Arena.Handle, _ map: Arena.AddressMap) {
+        self.handle = handle
+        block = map.address(handle)
+    }
+
     /// A new block for `member`; nil when there is no memory for it.
     static func make(_ member: ByteView, score: Double, in arena: Arena) -> ScoredMember? {
         let head = member.count < Int(mediumMark) ? shortHead : mediumHead

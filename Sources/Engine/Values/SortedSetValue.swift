@@ -460,18 +460,15 @@ struct SortedSetWalk {
     /// As `next`, `most` times at most, for the members alone.
     @inline(__always)
     mutating func eachMember(atMost most: Int, _ body: (Listpack.Value) -> Void) {
-        var left = most
         if var packed {
+            var left = most
             while left > 0, let record = isReversed ? packed.previous() : packed.next() {
                 body(record.member)
                 left &-= 1
             }
             self.packed = packed
         } else if var ranked {
-            while left > 0, let element = ranked.next() {
-                body(.bytes(element.member))
-                left &-= 1
-            }
+            ranked.each(atMost: most) { body(.bytes($0.member)) }
             self.ranked = ranked
         }
     }
