@@ -16,6 +16,7 @@ struct WordTests {
         "Sources/Engine/Config/SettingKind+Special.swift": "strtod of a percentile",
         "Sources/Engine/Core/CommandIndex.swift": "rows and names at fixed addresses",
         "Sources/Engine/Core/Connection.swift": "the transport hands memory to the kernel",
+        "Sources/Engine/Core/ConnectionList.swift": "connections that something is to be done for",
         "Sources/Engine/Core/InputSlots.swift": "the memory requests are read into",
         "Sources/Engine/Core/ReplyPool.swift": "reply blocks lying ready",
         "Sources/Engine/DataStructures/Arena.swift": "blocks named by handles",

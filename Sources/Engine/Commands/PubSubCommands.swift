@@ -157,7 +157,7 @@ enum PubSubCommands {
     private static func finish(_ call: inout Call, _ before: Int) {
         call.server.noteSubscriptions(of: call.connection)
         guard call.connection.gate.contains(.replyMuted) else { return }
-        call.server.heldMessages.raw(call.reply.view.dropFirst(before))
+        call.server.withHeldMessages { $0.raw(call.reply.view.dropFirst(before)) }
         call.reply.truncate(to: before)
     }
 

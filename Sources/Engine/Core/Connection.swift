@@ -123,6 +123,34 @@ final class Connection {
         lastInteraction = monotonic
     }
 
+    /// Changes what is to be sent aside: the property is empty meanwhile.
+    ///
+    /// An access to a property of an object is guarded at run time against another that overlaps it,
+    /// unless the compiler sees that none can. It sees that only of properties that nowhere in the
+    /// program are accessed across a call it does not know, such as one that allocates.
+    @inline(__always)
+    func withReply<Result>(_ body: (inout ReplyWriter) -> Result) -> Result {
+        var reply = ReplyWriter()
+        swap(&reply, &self.reply)
+        defer { swap(&reply, &self.reply) }
+        return body(&reply)
+    }
+
+    /// Changes the beginning of a request aside in the same way.
+    @inline(__always)
+    func withPending<Result>(_ body: (inout ByteBuffer) -> Result) -> Result {
+        var pending = ByteBuffer()
+        swap(&pending, &self.pending)
+        defer { swap(&pending, &self.pending) }
+        return body(&pending)
+    }
+
+    func closeTransport() {
+        var transport = transport
+        self.transport = Transport(descriptor: -1)
+        transport.close()
+    }
+
     /// Bytes this connection holds: itself, its input and its output.
     var memoryBytes: Int {
         Self.ownBytes + inputMemory + outputMemory + transactionMemory + subscriptionMemory

@@ -55,9 +55,9 @@ final class ReplyPool {
         lend(to: &reply)
     }
 
-    /// Takes the block of an empty `reply` back.
-    func takeBack(from reply: inout ReplyWriter) {
-        guard let block = reply.takeBlock() else { return }
+    /// Takes a block back that nothing is written in any more.
+    func takeBack(_ block: ReplyBlock?) {
+        guard let block else { return }
         let count = state.pointee.count
         if block.capacity == ReplyBlock.standardCapacity && count < Self.most {
             (blocks + count).initialize(to: block)

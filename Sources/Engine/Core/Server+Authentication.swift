@@ -26,8 +26,10 @@ extension Server {
 
     /// The user and the rights that a connection begins with.
     func beginSession(_ connection: Connection) {
-        connection.session.user = access.defaultUser
-        connection.session.isAuthenticated = !access.requiresAuthentication
+        var session = connection.session
+        session.user = access.defaultUser
+        session.isAuthenticated = !access.requiresAuthentication
+        swap(&session, &connection.session)
         followUser(of: connection)
     }
 
@@ -40,9 +42,10 @@ extension Server {
         endSubscriptions(connection)
         let library = (connection.session.libraryName, connection.session.libraryVersion)
         let capabilities = connection.session.capabilities
-        connection.session = Session()
-        (connection.session.libraryName, connection.session.libraryVersion) = library
-        connection.session.capabilities = capabilities
+        var session = Session()
+        (session.libraryName, session.libraryVersion) = library
+        session.capabilities = capabilities
+        swap(&session, &connection.session)
         connection.gate.subtract([.replyMuted, .noTouch])
         beginSession(connection)
     }

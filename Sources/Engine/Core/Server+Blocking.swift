@@ -74,7 +74,7 @@ extension Server {
             }
         }
         if reason != .timeout {
-            statistics.countError(connection.reply.lastError)
+            connection.withReply { statistics.countError($0.lastError) }
             if let parked = connection.parked { statistics.countFailed(parked.command) }
         }
         unpark(connection)
@@ -90,8 +90,10 @@ extension Server {
 
     private func reply(to connection: Connection, _ body: (inout ReplyWriter) -> Void) {
         let before = connection.reply.count
-        replyPool.lend(to: &connection.reply)
-        body(&connection.reply)
+        connection.withReply {
+            replyPool.lend(to: &$0)
+            body(&$0)
+        }
         if connection.gate.contains(.replyMuted) { connection.reply.truncate(to: before) }
     }
 

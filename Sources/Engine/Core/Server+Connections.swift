@@ -65,16 +65,24 @@ extension Server {
 
     /// A connection in the table, with the session a new client begins with.
     func makeConnection(_ transport: Transport, of primary: ReplicaSource? = nil) -> Connection {
-        let (id, place, generation) = connections.reserve()
+        let (id, place, generation) = withConnections { $0.reserve() }
         let connection = Connection(
             id: id, place: place, generation: generation, transport: transport,
             peerName: primary.map { "\($0.host):\($0.port)" } ?? "127.0.0.1:0",
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
         beginSession(connection)
-        connections.insert(connection)
+        withConnections { $0.insert(connection) }
         if clientMemory.isLimited { countMemory(of: connection) }
         statistics.connectionsReceived += 1
         return connection
+    }
+
+    /// Changes the table aside (see `Connection.withReply`).
+    private func withConnections<Result>(_ body: (inout ConnectionTable) -> Result) -> Result {
+        var table = ConnectionTable()
+        swap(&table, &connections)
+        defer { swap(&table, &connections) }
+        return body(&table)
     }
 
     private func turnAway(_ descriptor: Int32, _ text: StaticString) {
@@ -89,11 +97,9 @@ extension Server {
     // MARK: - Sending
 
     /// Sends what the turn produced; what the kernel does not take waits for room.
+    @inline(never)
     func sendReplies() {
-        guard !replying.isEmpty else { return }
-        let list = replying
-        replying.removeAll(keepingCapacity: true)
-        for connection in list {
+        while let connection = replying.next() {
             connection.isInReplyList = false
             if connection.transport.isOpen { send(connection) }
         }
@@ -123,7 +129,7 @@ extension Server {
         noteOutput(connection, sent)
         if connection.reply.count > 0 { return waitForRoom(connection) }
         if connection.closesAfterReply { return close(connection, connection.closeReason) }
-        replyPool.takeBack(from: &connection.reply)
+        replyPool.takeBack(connection.reply.takeBlock())
         connection.softLimitSince = 0
         if connection.watchesWritable { stopWaitingForRoom(connection) }
     }
@@ -244,10 +250,7 @@ extension Server {
     }
 
     func closeMarked() {
-        guard !closing.isEmpty else { return }
-        let list = closing
-        closing.removeAll(keepingCapacity: true)
-        for connection in list { close(connection, connection.closeReason) }
+        while let connection = closing.next() { close(connection, connection.closeReason) }
     }
 
     /// Ends a connection: its descriptor, its place, what waits for it.
@@ -258,7 +261,7 @@ extension Server {
         }
         connection.gate.insert(.closing)
         if connection.transport.isOpen { network?.remove(connection) }
-        connection.transport.close()
+        connection.closeTransport()
         connection.large = nil
         forgetBlocked(connection)
         stopTracking(connection)
@@ -267,13 +270,13 @@ extension Server {
         endTransaction(connection)
         endSubscriptions(connection)
         forgetReplica(connection)
-        connection.pending.release()
+        connection.withPending { $0.release() }
         connection.reply.truncate(to: 0)
-        replyPool.takeBack(from: &connection.reply)
+        replyPool.takeBack(connection.reply.takeBlock())
         if connection.gate.contains(.paused) {
             pause.waiting.removeAll { $0 === connection }
         }
-        connections.remove(connection)
+        withConnections { $0.remove(connection) }
         forgetPrimary(connection)
         if network != nil { network?.resumeAccepting() }
     }

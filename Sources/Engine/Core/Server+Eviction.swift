@@ -74,7 +74,7 @@ extension Server {
     /// Clients that take too much go before keys do, with what is on its way to them.
     private func evictClientsFirst() {
         if isOverMemoryLimit {
-            for connection in replying { countMemory(of: connection) }
+            replying.forEach { countMemory(of: $0) }
         }
         if clientMemory.isExceeded { evictClients() }
     }

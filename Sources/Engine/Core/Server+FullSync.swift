@@ -123,7 +123,7 @@ extension Server {
     private func failSync(_ waiting: ContiguousArray<Connection>) {
         log.warning("BGSAVE for replication failed")
         for connection in waiting {
-            connection.reply.raw(ByteView("-ERR BGSAVE failed, replication can't continue\r\n"))
+            connection.withReply { $0.raw("-ERR BGSAVE failed, replication can't continue\r\n") }
             connection.closesAfterReply = true
             connection.gate.insert(.closing)
             scheduleReply(connection)
@@ -137,10 +137,16 @@ extension Server {
         replica.position = offset
         guard !replica.isSilent else { return }
         let line = "+FULLRESYNC \(replication.id) \(offset)\r\n"
-        replyPool.lend(to: &connection.reply)
-        line.withByteView { connection.reply.raw($0) }
+        write(line, to: connection)
         // At once: its command may be running, and have another buffer in its hands.
         if connection.transport.isOpen { send(connection) }
+    }
+
+    private func write(_ line: String, to connection: Connection) {
+        connection.withReply { reply in
+            replyPool.lend(to: &reply)
+            line.withByteView { reply.raw($0) }
+        }
     }
 
     // MARK: - Through a file
@@ -161,8 +167,7 @@ extension Server {
             replica.fileOffset = 0
             replica.file = file.release()
             replica.stage = .sending
-            replyPool.lend(to: &connection.reply)
-            "$\(size)\r\n".withByteView { connection.reply.raw($0) }
+            write("$\(size)\r\n", to: connection)
             send(connection)
             serveReplica(connection)
         }

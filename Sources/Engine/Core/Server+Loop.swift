@@ -77,10 +77,8 @@ extension Server {
     /// Serves connections whose requests had to wait for something other than bytes.
     func serveResumed() {
         while !resumed.isEmpty {
-            let list = resumed
-            resumed.removeAll(keepingCapacity: true)
-            for connection in list where connection.transport.isOpen {
-                serveNext(connection, receives: false)
+            while let connection = resumed.next() {
+                if connection.transport.isOpen { serveNext(connection, receives: false) }
             }
             serveSlots()
         }

@@ -26,12 +26,22 @@ extension Server {
     /// Puts what waited for the end of a reply behind it.
     @inline(never)
     func releaseMessages(_ call: inout Call) {
-        call.reply.raw(heldMessages.view)
-        if heldMessages.capacity > ReplyBlock.standardCapacity {
-            heldMessages = ReplyWriter()
-        } else {
-            heldMessages.truncate(to: 0)
+        withHeldMessages { held in
+            call.reply.raw(held.view)
+            if held.capacity > ReplyBlock.standardCapacity {
+                held = ReplyWriter()
+            } else {
+                held.truncate(to: 0)
+            }
         }
+    }
+
+    /// Changes them aside (see `Connection.withReply`).
+    func withHeldMessages(_ body: (inout ReplyWriter) -> Void) {
+        var held = ReplyWriter()
+        swap(&held, &heldMessages)
+        defer { swap(&held, &heldMessages) }
+        body(&held)
     }
 
     /// The same after a command, unless it is one of EXEC's, whose reply goes on, or its reply will
@@ -51,11 +61,15 @@ extension Server {
     func deliver(_ message: ByteView, to connection: Connection) {
         if connection.gate.contains(.closing) { return }
         if connection.id == speaker {
-            heldMessages.isRESP3 = connection.session.protocolVersion == 3
-            return heldMessages.message(message)
+            return withHeldMessages {
+                $0.isRESP3 = connection.session.protocolVersion == 3
+                $0.message(message)
+            }
         }
-        replyPool.lendForMessage(message.count, to: &connection.reply)
-        connection.reply.message(message)
+        connection.withReply {
+            replyPool.lendForMessage(message.count, to: &$0)
+            $0.message(message)
+        }
         if connection.reply.count > ReplyBlock.standardCapacity { limitOutput(of: connection) }
         scheduleReply(connection)
     }

@@ -154,7 +154,7 @@ extension Server {
         guard commands.index.flags(number).isDisjoint(with: [.skipMonitor, .admin]),
             !gate.contains(.loading)
         else { return }
-        clock.refresh()
+        readClock()
         let fraction = String(clock.wallMicroseconds % 1_000_000)
         let sender =
             call.connection.isUnixSocket

@@ -272,9 +272,11 @@ extension Server {
     func follow(_ link: PrimaryLink) {
         let connection = makeConnection(Transport(descriptor: -1), of: link.primary)
         connection.gate = [.primary]
-        connection.session.user = nil
-        connection.session.isAuthenticated = true
-        connection.session.database = min(replication.database, keyspace.databaseCount - 1)
+        var session = connection.session
+        session.user = nil
+        session.isAuthenticated = true
+        session.database = min(replication.database, keyspace.databaseCount - 1)
+        swap(&session, &connection.session)
         link.connection = connection
         link.executed = 0
         link.state = .connected

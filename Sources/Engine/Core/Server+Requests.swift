@@ -19,8 +19,10 @@ extension Server {
         slots.add(connection, keyspace[connection.session.database])
         let index = slots.count - 1
         if connection.pending.count > 0 {
-            slots.fill(index, with: connection.pending.view)
-            connection.pending.release()
+            connection.withPending {
+                slots.fill(index, with: $0.view)
+                $0.release()
+            }
         }
         // What a pause held back can fill a slot; more is read when that is executed.
         let hasRoom = slots[index].filled < InputSlots.slotBytes
@@ -73,7 +75,8 @@ extension Server {
             return
         }
         statistics.reads &+= 1
-        switch connection.transport.receive(into: &connection.pending, atMost: room) {
+        let transport = connection.transport
+        switch connection.withPending({ transport.receive(into: &$0, atMost: room) }) {
         case .bytes(let count): noteInput(connection, count)
         case .wouldBlock: break
         case .closed: close(connection, "Client closed connection")
@@ -370,7 +373,7 @@ extension Server {
     func scheduleReply(_ connection: Connection) {
         if connection.isInReplyList { return }
         if connection.reply.isEmpty && !connection.closesAfterReply {
-            return replyPool.takeBack(from: &connection.reply)
+            return replyPool.takeBack(connection.reply.takeBlock())
         }
         connection.isInReplyList = true
         replying.append(connection)
@@ -405,11 +408,13 @@ extension Server {
 
     /// Puts bytes that are not executed yet in front of those that came after them.
     private func keep(_ bytes: ByteView, of connection: Connection) {
-        if connection.pending.isEmpty { return connection.pending.append(bytes) }
-        var joined = ByteBuffer(capacity: bytes.count + connection.pending.count)
-        joined.append(bytes)
-        joined.append(connection.pending.view)
-        swap(&connection.pending, &joined)
+        connection.withPending { pending in
+            if pending.isEmpty { return pending.append(bytes) }
+            var joined = ByteBuffer(capacity: bytes.count + pending.count)
+            joined.append(bytes)
+            joined.append(pending.view)
+            swap(&pending, &joined)
+        }
     }
 
     /// Lets a large request that has just begun take up what is there, so that the next bytes are
@@ -464,8 +469,10 @@ extension Server {
 
     private func failProtocol(_ connection: Connection, text: ByteView) {
         let before = connection.reply.count
-        connection.reply.error(text)
-        statistics.countError(connection.reply.lastError)
+        connection.withReply {
+            $0.error(text)
+            statistics.countError($0.lastError)
+        }
         if connection.gate.contains(.replyMuted) { connection.reply.truncate(to: before) }
         connection.closesAfterReply = true
         connection.closeReason = "protocol error"

@@ -58,9 +58,11 @@ extension Server {
     func configure(
         _ pairs: [(name: String, value: [UInt8])], isLocal: Bool
     ) throws(ConfigError) {
+        var changed = settings
         let change = try SettingTable.set(
-            pairs, in: &settings, isLocal: isLocal,
+            pairs, in: &changed, isLocal: isLocal,
             isLoading: !gate.isDisjoint(with: [.loading, .loadingBeside]))
+        settings = changed
         followSettings()
         for (index, (effect, name)) in change.effects.enumerated() {
             do throws(SettingProblem) {

@@ -34,11 +34,11 @@ final class Server {
     let batch = RequestBatch()
     let slots = InputSlots()
     /// Connections with replies to send at the end of the turn.
-    var replying: ContiguousArray<Connection> = []
+    let replying = ConnectionList()
     /// Connections to close at the end of the turn.
-    var closing: ContiguousArray<Connection> = []
+    let closing = ConnectionList()
     /// Connections whose kept requests can go on.
-    var resumed: ContiguousArray<Connection> = []
+    let resumed = ConnectionList()
     var pause = PauseState()
     /// Who waits for which key.
     var blocked = BlockedKeys()
@@ -144,10 +144,16 @@ final class Server {
 
     /// Takes over what the clock says; once a turn, and after a command that took long.
     func refreshTime() {
-        clock.refresh()
+        readClock()
         keyspace.now = clock.wallMilliseconds
         keyspace.setMoment(seconds: clock.wallMilliseconds / 1000)
         statistics.tickScale = clock.scale
+    }
+
+    func readClock() {
+        var clock = clock
+        clock.refresh()
+        self.clock = clock
     }
 
     /// Bytes in use: data, tables, buffers, and the objects of the connections.

@@ -138,7 +138,7 @@ import Testing
         for client in clients { client.send([Array("PING".utf8)]) }
         for client in clients {
             client.connection.reply.truncate(to: 0)
-            pool.takeBack(from: &client.connection.reply)
+            pool.takeBack(client.connection.reply.takeBlock())
         }
         #expect(pool.idleBytes == 8 * ReplyBlock.standardCapacity)
         pool.shrink()
