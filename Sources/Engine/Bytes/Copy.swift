@@ -18,7 +18,7 @@ func copyBytes(from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer
             target.storeBytes(of: a, as: SIMD2<UInt64>.self)
             target.storeBytes(of: b, toByteOffset: count &- 16, as: SIMD2<UInt64>.self)
         } else {
-            memcpy(target, source, count)
+            target.copyMemory(from: source, byteCount: count)
         }
         return
     }

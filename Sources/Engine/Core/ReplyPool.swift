@@ -31,10 +31,15 @@ final class ReplyPool {
     /// Gives `reply` a block of the standard size if it has none.
     @inline(__always)
     func lend(to reply: inout ReplyWriter) {
-        if reply.hasBlock { return }
-        reply.adopt(popLast() ?? ReplyBlock.standard())
+        if !reply.hasBlock { reply.adopt(standardBlock()) }
+    }
+
+    @inline(__always)
+    private func standardBlock() -> ReplyBlock {
+        let block = popLast() ?? ReplyBlock.standard()
         let count = state.pointee.count
         if count < state.pointee.leastIdle { state.pointee.leastIdle = count }
+        return block
     }
 
     @inline(__always)
@@ -44,15 +49,13 @@ final class ReplyPool {
         return blocks[state.pointee.count]
     }
 
-    /// The same for a message of `bytes` bytes: a small block of its own when none lies ready, since
-    /// many may be sent the same at once.
-    @inline(__always)
-    func lendForMessage(_ bytes: Int, to reply: inout ReplyWriter) {
-        if reply.hasBlock { return }
+    /// A block for a message of `bytes` bytes: a small one of its own when none lies ready, since many
+    /// may be sent the same at once.
+    func blockForMessage(_ bytes: Int) -> ReplyBlock {
         if state.pointee.count == 0 && bytes <= ReplyBlock.messageCapacity {
-            return reply.adopt(ReplyBlock.forMessage())
+            return ReplyBlock.forMessage()
         }
-        lend(to: &reply)
+        return standardBlock()
     }
 
     /// Takes a block back that nothing is written in any more.

@@ -66,10 +66,10 @@ extension Server {
                 $0.message(message)
             }
         }
-        connection.withReply {
-            replyPool.lendForMessage(message.count, to: &$0)
-            $0.message(message)
+        if !connection.reply.hasBlock {
+            connection.reply.adopt(replyPool.blockForMessage(message.count))
         }
+        if !connection.reply.messageIfRoom(message) { connection.withReply { $0.message(message) } }
         if connection.reply.count > ReplyBlock.standardCapacity { limitOutput(of: connection) }
         scheduleReply(connection)
     }

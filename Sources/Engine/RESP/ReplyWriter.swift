@@ -119,13 +119,23 @@ struct ReplyWriter: ~Copyable {
 
     /// A line of text, or an array as RESP2 has it, as this protocol marks what is pushed.
     mutating func message(_ bytes: ByteView) {
+        if messageIfRoom(bytes) { return }
+        _ = makeRoom(bytes.count)
+        _ = messageIfRoom(bytes)
+    }
+
+    /// The same if the block has room for it; false: nothing was written.
+    @inline(__always)
+    mutating func messageIfRoom(_ bytes: ByteView) -> Bool {
         precondition(bytes.count > 0, "a message has a mark")
-        let target = room(bytes.count)
+        guard let base, capacity &- tail >= bytes.count else { return false }
+        let target = base + tail
         copyBytes(from: bytes.start, to: target, count: bytes.count)
         if isRESP3 && bytes[0] == UInt8(ascii: "*") {
             target.storeBytes(of: UInt8(ascii: ">"), as: UInt8.self)
         }
         tail &+= bytes.count
+        return true
     }
 
     /// One type byte, a number, and the end of the line: `:1000\r\n`.
