@@ -19,8 +19,8 @@ enum ConnectionCommands {
                 syntax: "[protover [AUTH username password] [SETNAME clientname]]",
                 secrets: helloSecrets, hello),
             Command(
-                "PING", .atLeast(1), [.fast, .whileSubscribed], [.connection], group: .connection,
-                since: "1.0.0",
+                "PING", .atLeast(1), [.fast, .whileSubscribed, .framesChanges], [.connection],
+                group: .connection, since: "1.0.0",
                 "Replies PONG, or the message given.", syntax: "[message]",
                 tips: ["request_policy:all_shards", "response_policy:all_succeeded"], ping),
             Command(
@@ -41,7 +41,7 @@ enum ConnectionCommands {
                 [.connection], group: .connection, since: "6.2.0",
                 "Brings the connection back to the state it began in.", reset),
             Command(
-                "SELECT", .exactly(2), [.loading, .stale, .fast], [.connection],
+                "SELECT", .exactly(2), [.loading, .stale, .fast, .framesChanges], [.connection],
                 group: .connection, since: "1.0.0", "Chooses the database of the connection.",
                 syntax: "index", select),
         ]

@@ -15,8 +15,10 @@ enum ReplicationCommands {
                 "Asks to go on in a history of changes.", syntax: "replicationid offset", psync),
             Command(
                 "REPLCONF", .atLeast(1),
-                [.admin, .noScript, .loading, .stale, .allowBusy, .systemCommand], group: .server,
-                since: "3.0.0", "What primary and replica tell each other of themselves.", replconf),
+                [
+                    .admin, .noScript, .loading, .stale, .allowBusy, .systemCommand, .framesChanges,
+                ], group: .server, since: "3.0.0",
+                "What primary and replica tell each other of themselves.", replconf),
             Command(
                 "REPLICAOF", .exactly(3), guarded, group: .server, since: "5.0.0",
                 "Makes the server follow another one, or nobody.", syntax: "<host port | NO ONE>",
@@ -155,8 +157,10 @@ enum ReplicationCommands {
             } else if name.equalsIgnoringCase("FACK") {
                 synced = NumberText.integer(value)
             } else if name.equalsIgnoringCase("GETACK") {
-                // Told to the primary alone, behind what was executed so far.
-                if call.connection.gate.contains(.primary) { server.acknowledge() }
+                // Told to the primary alone, once this request is done with.
+                if call.connection.gate.contains(.primary) {
+                    server.replication.link?.owesAcknowledgement = true
+                }
                 return
             } else if let replica {
                 try tell(replica, name, value, &call)

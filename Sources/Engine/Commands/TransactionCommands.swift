@@ -3,18 +3,19 @@ enum TransactionCommands {
     private static let plain: CommandFlags = [
         .noScript, .loading, .stale, .fast, .allowBusy, .immediate,
     ]
+    private static let framing = plain.union(.framesChanges)
 
     static var table: [Command] {
         [
             Command(
-                "DISCARD", .exactly(1), plain, group: .transactions, since: "2.0.0",
+                "DISCARD", .exactly(1), framing, group: .transactions, since: "2.0.0",
                 "Forgets the queued commands and ends the transaction.", discard),
             Command(
                 "EXEC", .exactly(1),
-                [.noScript, .loading, .stale, .skipSlowLog, .immediate, .runsQueue],
+                [.noScript, .loading, .stale, .skipSlowLog, .immediate, .runsQueue, .framesChanges],
                 group: .transactions, since: "1.2.0", "Runs the queued commands as one step.", exec),
             Command(
-                "MULTI", .exactly(1), plain, group: .transactions, since: "1.2.0",
+                "MULTI", .exactly(1), framing, group: .transactions, since: "1.2.0",
                 "Begins a transaction: commands are queued until EXEC.", multi),
             Command(
                 "UNDO", .atLeast(1), plain, group: .transactions, since: Version.redis,

@@ -129,6 +129,9 @@ struct CommandFlags: OptionSet, Sendable {
     static let movableKeys = CommandFlags(rawValue: 1 << 18)
     static let allowBusy = CommandFlags(rawValue: 1 << 19)
     // Not printed.
+    /// Stands in what was recorded although it changes no data: it frames changes, or asks how many of
+    /// them have been repeated.
+    static let framesChanges = CommandFlags(rawValue: 1 << 20)
     /// Channels among the arguments, for access control: the first, all, or all as patterns.
     static let firstIsChannel = CommandFlags(rawValue: 1 << 21)
     static let allAreChannels = CommandFlags(rawValue: 1 << 22)

@@ -160,9 +160,10 @@ final class Connection {
     var outputMemory: Int { reply.capacity }
     var transactionMemory: Int { transaction?.memoryBytes ?? 0 }
 
-    /// Whether the client runs on this machine, as far as that can be known.
+    /// Whether the client runs on this machine, as far as that can be known; of the primary it is not.
     var isLocal: Bool {
-        !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
+        if gate.contains(.primary) { return false }
+        return !transport.isOpen || isUnixSocket || Socket.isLoopback(transport.descriptor)
     }
 
     /// What the object, its strings and its place take: measured with 9000 connections.

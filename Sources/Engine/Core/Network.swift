@@ -43,9 +43,13 @@ final class Network {
 
     func watchPrimary(_ link: PrimaryLink, _ interest: Interest) throws(SystemError) {
         try poller.add(link.socket, Self.token(link), interest)
+        link.interest = interest
     }
 
+    /// Costs nothing where nothing changes.
     func changePrimary(_ link: PrimaryLink, _ interest: Interest) {
+        guard link.interest != interest else { return }
+        link.interest = interest
         try? poller.change(link.socket, Self.token(link), interest)
     }
 

@@ -37,6 +37,8 @@ final class PrimaryLink {
     var generation: UInt32 = 0
     var input = ByteBuffer()
     var output = ByteBuffer()
+    /// What the poller watches the socket for.
+    var interest: Interest = []
     /// When something came last, and since when there is no link, in monotonic milliseconds.
     var lastInput: Int64 = 0
     var downSince: Int64 = 0
@@ -55,6 +57,8 @@ final class PrimaryLink {
     let batch = RequestBatch()
     /// Bytes of the input that were executed, but are part of a transaction that is not whole yet.
     var executed = 0
+    /// The primary has asked how far this replica is.
+    var owesAcknowledgement = false
     /// Given up while its data was being loaded.
     var wasDropped = false
     /// It speaks SYNC only, and wants to hear nothing.

@@ -47,6 +47,9 @@ struct ReplicationState {
         var unexpectedErrors = 0
     }
 
+    /// Whether a history can be at `offset` and go on: no server has come halfway to the largest number.
+    static func isOffset(_ offset: Int) -> Bool { (0...Int.max / 2).contains(offset) }
+
     static let noID = String(repeating: "0", count: 40)
 
     var isReplica: Bool { link != nil }

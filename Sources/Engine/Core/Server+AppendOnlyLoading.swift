@@ -33,13 +33,12 @@ extension Server {
         let start = Clock.monotonicNanoseconds()
         let listened = keyspace.interest.contains(.propagation)
         keyspace.interest.remove(.propagation)
-        let policy = keyspace.expiryPolicy
-        keyspace.expiryPolicy = .ignore
+        beginRepeating()
         beginLoading(appendOnly.log.storedBytes)
         appendOnly.nextLoadStop = servesMeanwhile ? settings.loadingEventIntervalBytes : .max
         defer {
             endLoading()
-            keyspace.expiryPolicy = policy
+            endRepeating()
             if listened { keyspace.interest.insert(.propagation) }
         }
         for (index, part) in parts.enumerated() {
@@ -134,6 +133,7 @@ extension Server {
             switch reader.next() {
             case .request(let arguments):
                 call.arguments = arguments
+                call.command = commandNumber(of: arguments)
                 try repeatRequest(&call, name)
                 let isQueueing = connection.gate.contains(.queueing)
                 transactionStart = isQueueing ? transactionStart ?? start : nil
@@ -165,28 +165,20 @@ extension Server {
         return nil
     }
 
-    /// What a request of the file replies is for nobody, errors too.
+    /// A request that fails now failed then, too.
     private func repeatRequest(_ call: inout Call, _ name: String) throws(AppendOnlyError) {
-        let number = commandNumber(of: call.arguments)
-        guard number >= 0, !commands.index.isContainer(number),
-            commands.index.accepts(call.arguments.count, number)
-        else {
+        switch repeatRecorded(&call, isObserved: false) {
+        case .done, .failed: return
+        case .foreign:
+            log.warning(
+                "The append only file \(name) holds '\(commands[call.command].fullName)', which "
+                    + "changes no data: left out")
+        case .unknown:
             throw AppendOnlyError(
                 text:
                     "Unknown command '\(call.arguments[0].prefix(128).string)' reading the append "
                     + "only file \(name)")
         }
-        call.command = number
-        // EXEC has let the next request wait.
-        call.mayBlock = false
-        let flags = commands.index.flags(number)
-        if call.connection.gate.contains(.queueing) && !flags.contains(.immediate) {
-            enqueue(&call, number, flags)
-        } else {
-            try? commands.index.run(number, &call)
-        }
-        call.reply.drain(call.reply.count)
-        call.connection.reply.drain(call.connection.reply.count)
     }
 
     private func cut(_ path: String, _ name: String, to size: Int) throws(AppendOnlyError) {

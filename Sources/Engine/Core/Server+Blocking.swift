@@ -119,6 +119,11 @@ extension Server {
     /// `holdsWaitersBack` until it is over, then lets `followEvents` run.
     func serveNextLine() -> Bool {
         guard !holdsWaitersBack, let name = blocked.takeReady() else { return false }
+        asClient { serveLine(name) }
+        return true
+    }
+
+    private func serveLine(_ name: BlockedKeys.Name) {
         let database = keyspace[name.database]
         name.key.withByteView { bytes in
             let key = database.key(bytes)
@@ -135,7 +140,6 @@ extension Server {
                 runAgain(connection, onKeyAt: waiter.argument)
             }
         }
-        return true
     }
 
     /// Runs the command a client is parked on once more, on one of its keys.

@@ -16,7 +16,9 @@ struct LoadProgress {
     func remainingSeconds(now: Int64) -> Int {
         guard loadedBytes > 0 else { return 1 }
         let elapsed = Double(now - startedSeconds)
-        return Int(elapsed * Double(totalBytes - loadedBytes) / Double(loadedBytes))
+        let seconds = elapsed * Double(totalBytes - loadedBytes) / Double(loadedBytes)
+        // How much there is a primary may claim as it likes.
+        return Int(exactly: seconds.rounded(.towardZero)) ?? .max
     }
 }
 

@@ -66,7 +66,6 @@ extension Server {
     }
 
     func flush(_ link: PrimaryLink) {
-        let hadWaited = link.output.count > 0
         while !link.output.isEmpty {
             switch Socket.send(link.socket, link.output.view.rawBuffer) {
             case .bytes(let count): link.output.drain(count)
@@ -74,13 +73,17 @@ extension Server {
             case .closed, .failed: return loseLink()
             }
         }
-        if hadWaited && link.state != .loading { watch(link) }
+        if link.state != .loading { watch(link) }
     }
 
     /// Tells the primary how far this replica is.
-    func acknowledge() {
-        guard let link = replication.link, link.state == .connected, !link.isOld else { return }
-        var words = ["REPLCONF", "ACK", String(replication.offset)]
+    ///
+    /// - Parameter offset: nil: to the end of the history as it has it.
+    func acknowledge(upTo offset: Int? = nil) {
+        guard let link = replication.link, link.state == .connected else { return }
+        link.owesAcknowledgement = false
+        guard !link.isOld else { return }
+        var words = ["REPLCONF", "ACK", String(offset ?? replication.offset)]
         if appendOnly.mode != .off {
             // Until the first file is whole, nothing is safe.
             let synced = appendOnly.mode == .on ? appendOnly.syncedOffset : 0
@@ -220,7 +223,7 @@ extension Server {
         switch words.first {
         case "+FULLRESYNC":
             guard words.count == 3, words[1].utf8.count == 40, let offset = Int(words[2]),
-                offset >= 0
+                ReplicationState.isOffset(offset)
             else {
                 log.warning("Master replied with wrong +FULLRESYNC syntax.")
                 return loseLink()
@@ -292,9 +295,8 @@ extension Server {
     private func repeatStream(_ link: PrimaryLink) {
         guard let connection = link.connection else { return }
         let parser = CommandParser(longestBulk: .max)
-        let policy = keyspace.expiryPolicy
-        keyspace.expiryPolicy = .ignore
-        defer { keyspace.expiryPolicy = policy == .ignore ? ownExpiryPolicy : policy }
+        beginRepeating()
+        defer { endRepeating() }
         var call = Call(server: self, connection: connection)
         while link.connection === connection {
             link.batch.removeAll()
@@ -315,13 +317,14 @@ extension Server {
                 call.command = commandNumber(of: call.arguments)
                 if gate.contains(.paused) && isHeldBack(call) { break }
                 repeatRequest(&call)
-                // An acknowledgement may have found that the link is down.
-                guard link.connection === connection else { return }
             }
             link.executed += consumed
             guard !connection.gate.contains(.queueing) else { continue }
+            let before = replication.offset
             settle(link)
             replication.database = connection.session.database
+            // What asked is not counted; and the link may be found to be down.
+            if link.owesAcknowledgement { acknowledge(upTo: before) }
         }
     }
 
@@ -349,33 +352,19 @@ extension Server {
     /// More room than this is given back after a request that needed it.
     private static let keptInputBytes = 1 << 20
 
-    /// Executes a request of the primary: nothing refuses it, and nobody hears the reply.
     private func repeatRequest(_ call: inout Call) {
-        let number = call.command
-        guard number >= 0, !commands.index.isContainer(number),
-            commands[number].accepts(call.arguments.count)
-        else {
-            return noteUnexpected(
+        call.connection.lastInteraction = clock.monotonicMilliseconds
+        switch repeatRecorded(&call, isObserved: true) {
+        case .done: return
+        case .failed(let error): noteUnexpected(error, commands[call.command].fullName)
+        case .unknown:
+            noteUnexpected(
                 "unknown command or wrong number of arguments",
                 call.arguments[0].prefix(128).string)
+        case .foreign:
+            noteUnexpected(
+                "a primary has no reason to send this", commands[call.command].fullName)
         }
-        // EXEC has let the next request wait.
-        call.mayBlock = false
-        call.connection.lastInteraction = clock.monotonicMilliseconds
-        let flags = commands.index.flags(number)
-        takeOutput(&call)
-        if call.connection.gate.contains(.queueing) && !flags.contains(.immediate) {
-            enqueue(&call, number, flags)
-        } else {
-            run(&call, number)
-        }
-        if call.reply.errorCount > 0 {
-            noteUnexpected(call.reply.lastError.string, commands[number].fullName)
-            call.reply.disownErrors(since: 0)
-        }
-        call.reply.drain(call.reply.count)
-        giveOutputBack(&call)
-        call.connection.reply.drain(call.connection.reply.count)
     }
 
     private func noteUnexpected(_ error: String, _ command: String) {

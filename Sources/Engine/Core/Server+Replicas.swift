@@ -77,11 +77,11 @@ extension Server {
             }
             return false
         }
-        guard let stream = replication.stream, stream.reaches(offset - 1) else {
+        guard offset > 0, let stream = replication.stream, stream.reaches(offset - 1) else {
             log.notice(
                 "Unable to partial resync with replica \(name(of: call.connection)) for lack of "
                     + "backlog (Replica request was: \(offset)).")
-            if let stream = replication.stream, offset - 1 > stream.end {
+            if let stream = replication.stream, offset > stream.end + 1 {
                 log.warning(
                     "Warning: replica \(name(of: call.connection)) tried to PSYNC with an offset "
                         + "that is greater than the master replication offset.")

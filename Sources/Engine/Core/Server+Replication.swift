@@ -73,7 +73,7 @@ extension Server {
     /// A replica goes on in it. A primary begins a new one, which those who followed the old one may
     /// join where that ended; keys that expired since are the first they hear of.
     func adoptHistory(id: String, offset: Int, database: Int) {
-        guard id.utf8.count == 40, offset >= 0 else { return }
+        guard id.utf8.count == 40, ReplicationState.isOffset(offset) else { return }
         replication.offset = offset
         replication.database = max(0, database)
         if settings.replicaOf != nil {
@@ -111,6 +111,8 @@ extension Server {
     /// REPLICAOF NO ONE: is a primary from now on.
     func followNobody() {
         guard replication.isReplica else { return }
+        // What the feed has for a file is part of the old history, and counted there.
+        handEffectsOver(mayPostpone: false)
         dropLink()
         replication.link = nil
         settings.replicaOf = nil
@@ -127,16 +129,12 @@ extension Server {
     /// What follows from the part: who may write, what is done with expired keys, who listens to effects.
     func takePart() {
         followGates()
-        if !gate.contains(.paused) { keyspace.expiryPolicy = ownExpiryPolicy }
-        pause.expiryPolicy = ownExpiryPolicy
+        followExpiryPolicy()
         followPropagation()
         log.role = replication.isReplica ? .replica : .primary
         _ = adjustOutOfMemoryScore(of: replication.isReplica ? .replica : .primary)
         keyspace.refreshEarliestDeadline()
     }
-
-    /// What is done with expired keys unless something special is going on.
-    var ownExpiryPolicy: Keyspace.ExpiryPolicy { replication.isReplica ? .hide : .remove }
 
     /// Which requests are refused because of the part played, and the state of the replicas.
     func followGates() {

@@ -19,9 +19,8 @@ extension Server {
     /// Removes those whose time is over, and forgets those that have none any more.
     func expireOwnKeys() {
         guard !replication.ownKeys.isEmpty else { return }
-        let policy = keyspace.expiryPolicy
         keyspace.expiryPolicy = .remove
-        defer { keyspace.expiryPolicy = policy }
+        defer { followExpiryPolicy() }
         replication.ownKeys = replication.ownKeys.filter { name in
             let database = keyspace[name.database]
             return name.key.withByteView { database.entry(database.key($0))?.deadline != nil }

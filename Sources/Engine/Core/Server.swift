@@ -44,6 +44,8 @@ final class Server {
     var blocked = BlockedKeys()
     /// Set while several commands must look like one: nobody is served in between.
     var holdsWaitersBack = false
+    /// Set while requests are repeated that were recorded.
+    var isRepeating = false
     var transactions = TransactionState()
     /// Who listens to what.
     let subscriptions: Subscriptions
