@@ -273,7 +273,7 @@ enum ClientCommands {
         let (until, overflow) = call.server.clock.monotonicMilliseconds
             .addingReportingOverflow(timeout)
         if overflow { throw .timeoutOutOfRange }
-        call.server.beginPause(kind, until: until)
+        call.server.beginPause(kind, for: .client, until: until)
         call.reply.ok()
     }
 
@@ -284,7 +284,7 @@ enum ClientCommands {
     }
 
     static func unpause(_ call: inout Call) throws(CommandError) {
-        call.server.endPause()
+        call.server.endPause(for: .client)
         call.reply.ok()
     }
 

@@ -1,3 +1,5 @@
+import Reactor
+
 /// FAILOVER: the primary waits, with writes held back, until a replica has everything; then it follows that
 /// replica, which takes over when asked to.
 extension Server {
@@ -5,10 +7,9 @@ extension Server {
         replication.failover = failover
         let wait = failover.deadline.map { $0 - clock.monotonicMilliseconds } ?? 0
         log.notice("FAILOVER requested\(wait > 0 ? " with timeout \(wait)" : "").")
-        handEffectsOver()
-        beginPause(.writes, until: .max)
-        replication.asksReplicas = true
-        goOnFailingOver()
+        beginPause(.writes, for: .failover, until: .max)
+        // What else the turn does, as of a transaction that is running, belongs to what is handed over.
+        timers.add(at: clock.monotonicMilliseconds, payload: .failOver)
     }
 
     /// FAILOVER ABORT; false where there is nothing to abort.
@@ -23,7 +24,7 @@ extension Server {
         log.notice("Aborting failover: \(reason)")
         replication.failover = nil
         if failover.stage == .inProgress { followNobody() }
-        endPause()
+        endPause(for: .failover)
     }
 
     /// Goes on once a replica has everything, or gives up when the time is over.
@@ -49,7 +50,7 @@ extension Server {
     private func readyTarget(_ failover: Failover) -> ReplicaSource? {
         for connection in replication.replicas {
             guard let replica = connection.replica, replica.stage == .online,
-                replica.acknowledged == replication.offset
+                replica.acknowledged == historyEnd
             else { continue }
             let place = ReplicaSource(
                 host: replica.address ?? connection.peerAddress, port: replica.port)
@@ -81,7 +82,7 @@ extension Server {
         }
         log.notice("Failover completed.")
         replication.failover = nil
-        endPause()
+        endPause(for: .failover)
         return false
     }
 

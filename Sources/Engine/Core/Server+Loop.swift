@@ -121,13 +121,15 @@ extension Server {
         case .unblock(let client): blockedTooLong(client: client)
         case .endPause:
             pause.timer = nil
-            endPause()
+            followPauses()
         case .service: reportToService()
         case .replication:
             replicationCron()
             timers.add(at: clock.monotonicMilliseconds + 1000, payload: .replication)
         case .synchronize: loadFromPrimary()
         case .repeatStream: goOnRepeating()
+        case .failOver: goOnFailingOver()
+        case .saveFlush: saveFlush()
         }
     }
 

@@ -1,37 +1,46 @@
 import Reactor
 
-/// CLIENT PAUSE: requests are put off, not refused, and run when the pause ends.
+/// CLIENT PAUSE, and the pauses of FAILOVER and SHUTDOWN: requests are put off, not refused, and run when
+/// the pause ends.
 ///
-/// A connection whose request is held back executes nothing more; what it sends meanwhile waits in
-/// its buffer. One timer ends the pause, so waiting costs nothing.
+/// Whoever wishes a pause ends only that: in force is the strictest of all that is wished. A connection
+/// whose request is held back executes nothing more; what it sends meanwhile waits in its buffer. One
+/// timer ends what is over, so waiting costs nothing.
 extension Server {
-    /// Begins a pause, or makes the one in force longer and stricter; never shorter or laxer.
+    /// Begins a pause, or makes the one wished for the same purpose longer and stricter; never shorter
+    /// or laxer.
     ///
-    /// - Parameter until: the monotonic millisecond at which it ends.
-    func beginPause(_ kind: PauseState.Kind, until: Int64) {
-        if !gate.contains(.paused) {
-            // What is over already holds nobody back, not even until the timer has fired.
-            guard until > clock.monotonicMilliseconds else { return }
-            // A paused server changes no data, not even by expiry.
-            pause.expiryPolicy = keyspace.expiryPolicy
-            keyspace.expiryPolicy = .hide
-        }
-        pause.kind = max(pause.kind, kind)
-        gate.insert(.paused)
-        if pause.timer != nil && until <= pause.until { return }
-        if let timer = pause.timer { timers.cancel(timer) }
-        pause.until = until
-        pause.timer = timers.add(at: until, payload: .endPause)
+    /// - Parameter until: the monotonic millisecond at which it ends; `.max`: when it is told to.
+    func beginPause(_ kind: PauseState.Kind, for purpose: PauseState.Purpose, until: Int64) {
+        var wish = pause.wishes[purpose] ?? PauseState.Wish()
+        wish.kind = max(wish.kind, kind)
+        wish.until = max(wish.until, until)
+        pause.wishes[purpose] = wish
+        followPauses()
     }
 
-    /// Lets the connections that wait for the end of a pause go on, in the order they came.
-    func endPause() {
-        guard gate.contains(.paused) else { return }
-        pause.kind = .none
-        gate.remove(.paused)
-        keyspace.expiryPolicy = pause.expiryPolicy
+    func endPause(for purpose: PauseState.Purpose) {
+        pause.wishes[purpose] = nil
+        followPauses()
+    }
+
+    /// Puts in force what is wished by now; whoever need not wait any more goes on.
+    func followPauses() {
+        // What is over already holds nobody back, not even until the timer has fired.
+        pause.wishes = pause.wishes.filter { $0.value.until > clock.monotonicMilliseconds }
         if let timer = pause.timer { timers.cancel(timer) }
-        pause.timer = nil
+        let end = pause.wishes.values.map(\.until).min() ?? .max
+        pause.timer = end == .max ? nil : timers.add(at: end, payload: .endPause)
+        let before = pause.kind
+        pause.kind = pause.wishes.values.map(\.kind).max() ?? .none
+        if pause.kind == .none { gate.remove(.paused) } else { gate.insert(.paused) }
+        // A paused server changes no data, not even by expiry.
+        followExpiryPolicy()
+        if pause.kind < before { resumePaused() }
+    }
+
+    /// Lets the connections that wait go on, in the order they came; some may have to wait again.
+    private func resumePaused() {
         if replication.isReplica {
             timers.add(at: clock.monotonicMilliseconds, payload: .repeatStream)
         }

@@ -189,6 +189,8 @@ extension Server {
         else { return }
         let idle = clock.monotonicMilliseconds - replication.idleSince
         guard idle > Int64(settings.replicationBacklogSeconds) * 1000 else { return }
+        // What the turn has done is the end of it.
+        handEffectsOver()
         // What is done from here on nobody could be told; so the history has another name.
         renameHistory(remembers: false)
         dropHistory()

@@ -70,7 +70,7 @@ extension Server {
             options: options,
             deadline: clock.monotonicMilliseconds + Int64(settings.shutdownTimeoutSeconds) * 1000)
         log.notice("Waiting for replicas before shutting down.")
-        beginPause(.writes, until: .max)
+        beginPause(.writes, for: .shutdown, until: .max)
         replication.asksReplicas = true
     }
 
@@ -93,7 +93,7 @@ extension Server {
 
     private func giveShutdownUp(_ waiting: WaitingStop) {
         lifecycle.stopRequest = nil
-        endPause()
+        endPause(for: .shutdown)
         for client in waiting.clients {
             guard let connection = connections.find(id: client) else { continue }
             _ = unblock(connection, .noShutdown)

@@ -5,6 +5,8 @@ import Reactor
 struct SnapshotState {
     /// BGSAVE SCHEDULE waits for another child to end.
     var isScheduled = false
+    /// All data was removed in this turn.
+    var isFlushToBeSaved = false
     var lastSucceeded = true
     /// Of the last background save; -1 before there was one.
     var lastSeconds: Int64 = -1
@@ -114,7 +116,8 @@ extension Server {
                 id: replication.id, offset: replication.offset, database: replication.database)
         }
         guard replication.stream != nil else { return nil }
-        return SnapshotFacts.History(id: replication.id, offset: historyEnd, database: 0)
+        return SnapshotFacts.History(
+            id: replication.id, offset: historyEnd, database: max(0, keyspace.feed.database))
     }
 
     /// How deadlines of fields are written.
@@ -223,9 +226,19 @@ extension Server {
 
     /// All data was removed: a child saves what nobody wants any more, and the file would bring it
     /// back after a crash.
+    ///
+    /// A new one is written before the reply leaves, but not in the middle of a transaction, of which no
+    /// snapshot may have a part only.
     func dataWasFlushed() {
         guard keepsSnapshots else { return }
         stopSnapshotChild()
-        if !settings.savePoints.isEmpty { _ = saveSnapshot() }
+        guard !settings.savePoints.isEmpty, !snapshots.isFlushToBeSaved else { return }
+        snapshots.isFlushToBeSaved = true
+        timers.add(at: clock.monotonicMilliseconds, payload: .saveFlush)
+    }
+
+    func saveFlush() {
+        snapshots.isFlushToBeSaved = false
+        _ = saveSnapshot()
     }
 }

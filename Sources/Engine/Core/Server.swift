@@ -186,6 +186,10 @@ enum ServerTimer {
     case synchronize
     /// Its requests may be repeated again.
     case repeatStream
+    /// A replica may have everything.
+    case failOver
+    /// All data was removed.
+    case saveFlush
 }
 
 /// Since when, under which id, and whether it is about to end.
@@ -224,11 +228,20 @@ struct PauseState {
         static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
     }
 
+    /// On whose behalf requests are put off; each has an end of its own.
+    enum Purpose {
+        case client, shutdown, failover
+    }
+
+    struct Wish {
+        var kind = Kind.none
+        /// The monotonic millisecond at which it ends.
+        var until: Int64 = 0
+    }
+
+    var wishes: [Purpose: Wish] = [:]
+    /// The strictest of all that is wished, and the timer of the wish that ends first.
     var kind = Kind.none
-    /// What was done with expired keys before.
-    var expiryPolicy = Keyspace.ExpiryPolicy.remove
-    /// The monotonic millisecond at which it ends.
-    var until: Int64 = 0
     var timer: TimerID?
     /// Connections whose next request waits.
     var waiting: ContiguousArray<Connection> = []

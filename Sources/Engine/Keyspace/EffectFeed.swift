@@ -85,6 +85,9 @@ struct EffectFeed {
     /// More room than this is given back after a turn that needed it.
     private static let keptBytes = 1 << 20
 
+    /// The database that the next request is applied to by whoever reads along; -1: it will be told.
+    var database: Int { state.pointee.database }
+
     /// Lets the next request be preceded by a SELECT: somebody begins to read here.
     func selectAnew() { state.pointee.database = -1 }
 
