@@ -127,11 +127,11 @@ enum ReplicationCommands {
                     + "wrong offset")
             throw .notInteger
         }
-        let id = call.arguments[1].string
-        if call.arguments.count > 3 && call.arguments[3].equalsIgnoringCase("FAILOVER") {
-            try call.server.takeOver(asOf: id)
-        }
-        try call.server.synchronize(&call, id: id, offset: Int(offset))
+        let demandsTakeover =
+            call.arguments.count > 3 && call.arguments[3].equalsIgnoringCase("FAILOVER")
+        try call.server.synchronize(
+            &call, id: call.arguments[1].string, offset: Int(offset),
+            demandsTakeover: demandsTakeover)
     }
 
     static func sync(_ call: inout Call) throws(CommandError) {

@@ -194,29 +194,38 @@ extension Server {
 
     /// Whether the unsent bytes are over the hard limit, or have been over the soft one for too long.
     func exceedsOutputLimit(_ connection: Connection, _ bytes: Int) -> Bool {
-        let limits = settings.clientOutputLimits
         let limit =
             switch connection.kind {
-            case .subscriber: limits.pubsub
-            case .replica: replicaLimit
-            case .normal, .primary: limits.normal
+            case .subscriber: settings.clientOutputLimits.pubsub
+            case .normal: settings.clientOutputLimits.normal
+            case .replica: replicaOutputLimit
+            // What its requests reply nobody hears.
+            case .primary: OutputLimit()
             }
+        var since = connection.softLimitSince
+        defer { connection.softLimitSince = since }
+        return exceeds(limit, bytes, since: &since)
+    }
+
+    /// - Parameter since: when the soft limit was first exceeded, in monotonic milliseconds; 0: it is
+    ///   not.
+    func exceeds(_ limit: OutputLimit, _ bytes: Int, since: inout Int64) -> Bool {
         if limit.hardBytes > 0 && bytes >= limit.hardBytes { return true }
         guard limit.softBytes > 0, bytes >= limit.softBytes else {
-            connection.softLimitSince = 0
+            since = 0
             return false
         }
-        if connection.softLimitSince == 0 {
-            connection.softLimitSince = clock.monotonicMilliseconds
+        if since == 0 {
+            since = clock.monotonicMilliseconds
             return false
         }
-        return (clock.monotonicMilliseconds - connection.softLimitSince) / 1000
+        return (clock.monotonicMilliseconds - since) / 1000
             > Int64(limit.softSeconds)
     }
 
     /// What a replica lags behind is kept for it; to cut it off for less than what is kept anyway would
     /// only make it come again.
-    private var replicaLimit: OutputLimit {
+    var replicaOutputLimit: OutputLimit {
         var limit = settings.clientOutputLimits.replica
         if limit.hardBytes > 0 {
             limit.hardBytes = max(limit.hardBytes, settings.replicationBacklogBytes)

@@ -16,7 +16,7 @@ final class SnapshotTransfer {
 
     fileprivate static let pieceBytes = 256 * 1024
 
-    fileprivate init(_ descriptor: Int32, _ receivers: ContiguousArray<Connection>) {
+    init(_ descriptor: Int32, _ receivers: ContiguousArray<Connection>) {
         self.descriptor = descriptor
         self.receivers = receivers
     }
@@ -43,7 +43,7 @@ extension Server {
         if isDiskless(replica) && settings.disklessSyncDelaySeconds > 0 {
             return log.notice("Delay next BGSAVE for diskless SYNC")
         }
-        if hasChild {
+        guard maySync else {
             return log.notice(
                 "No BGSAVE in progress, but another BG operation is active. BGSAVE for replication "
                     + "delayed")
@@ -62,8 +62,8 @@ extension Server {
             return log.notice(
                 "Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC")
         }
-        let other = replication.replicas.lazy.compactMap(\.replica).first {
-            $0.stage == .saving && $0.capabilities.isSubset(of: replica.capabilities)
+        let other = replication.replicas.lazy.filter(waitsForFile).compactMap(\.replica).first {
+            $0.capabilities.isSubset(of: replica.capabilities)
                 && $0.content == replica.content
         }
         guard let other else {
@@ -76,9 +76,20 @@ extension Server {
 
     // MARK: - Beginning
 
+    /// Whether a save for replicas may begin: one at a time, until all of it is sent; and never in the
+    /// middle of a transaction.
+    private var maySync: Bool {
+        !hasChild && replication.transfer == nil && !holdsWaitersBack
+    }
+
+    /// Whether a replica gets the file that a child is writing.
+    func waitsForFile(_ connection: Connection) -> Bool {
+        connection.replica?.stage == .saving && !isReceiving(connection)
+    }
+
     /// Begins a save for replicas that have waited long enough.
     func beginWantedSync() {
-        guard !hasChild else { return }
+        guard maySync else { return }
         var waiting = 0
         var longest: Int64 = 0
         var isDiskless = false
@@ -123,10 +134,8 @@ extension Server {
     private func failSync(_ waiting: ContiguousArray<Connection>) {
         log.warning("BGSAVE for replication failed")
         for connection in waiting {
-            connection.withReply { $0.raw("-ERR BGSAVE failed, replication can't continue\r\n") }
-            connection.closesAfterReply = true
-            connection.gate.insert(.closing)
-            scheduleReply(connection)
+            tell(connection, "-ERR BGSAVE failed, replication can't continue\r\n")
+            closeSoon(connection)
         }
     }
 
@@ -136,24 +145,24 @@ extension Server {
         replica.stage = .saving
         replica.position = offset
         guard !replica.isSilent else { return }
-        let line = "+FULLRESYNC \(replication.id) \(offset)\r\n"
-        write(line, to: connection)
-        // At once: its command may be running, and have another buffer in its hands.
-        if connection.transport.isOpen { send(connection) }
+        tell(connection, "+FULLRESYNC \(replication.id) \(offset)\r\n")
     }
 
-    private func write(_ line: String, to connection: Connection) {
+    /// Sends a line at once: a command of the connection may be running, with another buffer for its
+    /// reply.
+    private func tell(_ connection: Connection, _ line: String) {
         connection.withReply { reply in
             replyPool.lend(to: &reply)
             line.withByteView { reply.raw($0) }
         }
+        if connection.transport.isOpen { send(connection) }
     }
 
     // MARK: - Through a file
 
     /// The snapshot that replicas waited for is written, or was not.
     func snapshotEndedForReplicas(succeeded: Bool) {
-        let waiting = replication.replicas.filter { $0.replica?.stage == .saving }
+        let waiting = replication.replicas.filter(waitsForFile)
         for connection in waiting {
             guard let replica = connection.replica else { continue }
             guard succeeded, let file = try? File(settings.snapshotFileName, .read),
@@ -167,8 +176,7 @@ extension Server {
             replica.fileOffset = 0
             replica.file = file.release()
             replica.stage = .sending
-            write("$\(size)\r\n", to: connection)
-            send(connection)
+            tell(connection, "$\(size)\r\n")
             serveReplica(connection)
         }
         beginWantedSync()
@@ -331,7 +339,10 @@ extension Server {
         transfer.receivers.removeAll { $0 === connection }
         guard transfer.receivers.count < before else { return }
         if !transfer.receivers.isEmpty { return finishPiece() }
-        guard child(at: .snapshot) != nil else { return endTransfer(succeeded: false) }
+        // Another child may be at work by now.
+        guard let child = child(at: .snapshot), !child.isToFile else {
+            return endTransfer(succeeded: false)
+        }
         log.notice("Diskless rdb transfer, last replica dropped, killing fork child.")
         stopSnapshotChild()
     }

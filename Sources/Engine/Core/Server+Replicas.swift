@@ -6,11 +6,16 @@ extension Server {
     // MARK: - PSYNC and SYNC
 
     /// A replica asks to go on from `offset` of the history `id`, or for everything.
-    func synchronize(_ call: inout Call, id: String?, offset: Int) throws(CommandError) {
+    ///
+    /// - Parameter demandsTakeover: and that this server becomes a primary first (FAILOVER).
+    func synchronize(
+        _ call: inout Call, id: String?, offset: Int, demandsTakeover: Bool = false
+    ) throws(CommandError) {
         let connection = call.connection
         guard connection.replica?.isListed != true, !connection.gate.contains(.primary) else {
             return
         }
+        if demandsTakeover, let id { try takeOver(asOf: id) }
         if replication.isReplica && replication.link?.state != .connected {
             throw .text("NOMASTERLINK Can't SYNC while not connected with my master")
         }
@@ -52,7 +57,7 @@ extension Server {
 
     /// Counts a connection among the replicas from now on.
     func list(_ connection: Connection, _ stage: Replica.Stage) {
-        guard let replica = connection.replica else { return }
+        guard let replica = connection.replica, connections.contains(connection) else { return }
         replica.stage = stage
         replica.acknowledgedAt = clock.monotonicMilliseconds
         replica.waitsSince = clock.monotonicMilliseconds
@@ -171,7 +176,7 @@ extension Server {
             let stream = replication.stream
         else { return }
         let unsent = replica.pinsStream ? stream.end - replica.position : 0
-        if unsent > 0 && limitStream(of: connection, unsent) { return }
+        if limitStream(of: connection, replica, unsent) { return }
         guard replica.stage == .online, !replica.holdsStreamBack, connection.reply.isEmpty,
             !connection.watchesWritable
         else { return }
@@ -192,9 +197,13 @@ extension Server {
     }
 
     /// Cuts off a replica for which too much of the stream is kept.
-    private func limitStream(of connection: Connection, _ unsent: Int) -> Bool {
+    private func limitStream(
+        of connection: Connection, _ replica: Replica, _ unsent: Int
+    ) -> Bool {
         guard !connection.gate.contains(.closing) else { return true }
-        guard exceedsOutputLimit(connection, unsent) else { return false }
+        guard exceeds(replicaOutputLimit, unsent, since: &replica.softLimitSince) else {
+            return false
+        }
         overflow(connection)
         return true
     }
@@ -232,8 +241,7 @@ extension Server {
     /// Ends a child that saves for replicas alone when none of them is there any more.
     private func endUselessSave() {
         guard let child = child(at: .snapshot), child.isForReplicas, child.isToFile,
-            settings.savePoints.isEmpty,
-            !replication.replicas.contains(where: { $0.replica?.stage == .saving })
+            settings.savePoints.isEmpty, !replication.replicas.contains(where: waitsForFile)
         else { return }
         log.notice("Killing the child that saves for replicas: none of them waits for it any more.")
         stopSnapshotChild()

@@ -130,11 +130,11 @@ extension Server {
         else { return }
         // What was there before is not the beginning of anything any more.
         replication.mayContinue = false
-        // A child would save what is about to go.
+        dropReplicas("all data is replaced")
+        // A child would save what is about to go; with nobody waiting no other one follows it.
         if child(at: .snapshot) != nil { stopSnapshotChild() }
         // A new file begins with the new data.
         if appendOnly.mode != .off { suspendAppending() }
-        dropReplicas("all data is replaced")
         dropHistory()
         do throws(DumpError) {
             let report =

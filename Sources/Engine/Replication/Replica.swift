@@ -48,6 +48,8 @@ final class Replica {
     // The stream.
     /// The next byte of it to send.
     var position = 0
+    /// When what it lacks was first more than the soft limit, in monotonic milliseconds; 0: it is not.
+    var softLimitSince: Int64 = 0
     /// Nothing of the stream is sent until it has loaded the snapshot, whose end it finds by a mark.
     var holdsStreamBack = false
     /// How many bytes it has applied, how many of them are on its disk, and when it told, in monotonic
