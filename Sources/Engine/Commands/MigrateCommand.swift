@@ -95,6 +95,8 @@ enum MigrateCommand {
     }
 
     static func migrate(_ call: inout Call) throws(CommandError) {
+        // It is recorded as the removal that it ends with.
+        guard !call.server.isRepeating else { throw .text("ERR MIGRATE is never repeated") }
         let target = try target(call.arguments)
         let keys = target.keys.filter { call.database.read(call.key($0)) != nil }
         if keys.isEmpty { return call.reply.simple("NOKEY") }

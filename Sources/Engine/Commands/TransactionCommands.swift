@@ -12,7 +12,10 @@ enum TransactionCommands {
                 "Forgets the queued commands and ends the transaction.", discard),
             Command(
                 "EXEC", .exactly(1),
-                [.noScript, .loading, .stale, .skipSlowLog, .immediate, .runsQueue, .framesChanges],
+                [
+                    .noScript, .loading, .stale, .skipSlowLog, .immediate, .runsQueue,
+                    .framesChanges,
+                ],
                 group: .transactions, since: "1.2.0", "Runs the queued commands as one step.", exec),
             Command(
                 "MULTI", .exactly(1), framing, group: .transactions, since: "1.2.0",
