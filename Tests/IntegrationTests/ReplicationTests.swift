@@ -125,6 +125,73 @@ struct ReplicationTests {
         }
     }
 
+    /// A snapshot says where in the history it stands, and to which database what follows applies.
+    @Test(arguments: [false, true])
+    func `a primary that was killed goes on from its snapshot`(flushes: Bool) throws {
+        let primary = try ReplicationNode(.apus, "save 3600 100000")
+        let heir = try ReplicationNode(.apus)
+        try heir.follow(primary)
+        try primary.client.run("SELECT", "3")
+        try primary.client.run("SET", "before", "1")
+        if flushes {
+            try primary.client.run(pipeline: [
+                ["MULTI"], ["SET", "a", "1"], ["FLUSHALL"], ["SET", "b", "1"], ["EXEC"],
+            ])
+        } else {
+            try primary.client.run("SAVE")
+        }
+        try primary.client.run("SET", "after", "2")
+        try primary.expectSame([heir], "before the end")
+        primary.server.kill(SIGKILL)
+        try primary.server.waitForEnd()
+        try heir.promote()
+        let file = primary.server.configFile
+        let configuration = try String(contentsOf: file, encoding: .utf8)
+        try Data("\(configuration)replicaof 127.0.0.1 \(heir.server.port)\n".utf8).write(to: file)
+        try primary.server.restart()
+        try primary.reconnect()
+        try primary.waitForLink()
+        #expect(try heir.number("sync_partial_ok") == 1)
+        #expect(try heir.number("sync_full") == 0)
+        try heir.expectSame([primary], "after the restart")
+    }
+
+    @Test func `no child saves what a replica is about to replace`() throws {
+        let primary = try ReplicationNode(.apus)
+        try primary.client.run("SET", "new", "1")
+        let replica = try ReplicationNode(
+            .apus, "save 3600 100000\nrdb-key-save-delay 100000\nrepl-diskless-sync yes")
+        try replica.client.run(pipeline: (0..<50).map { ["SET", "old:\($0)", "1"] })
+        // One is sent what a child writes, the other will need a child of its own.
+        let (first, second) = (try replica.server.connect(), try replica.server.connect())
+        try first.run("REPLCONF", "capa", "eof")
+        try first.send(["PSYNC", "?", "-1"])
+        try wait("a child is at work") { try replica.number("rdb_bgsave_in_progress") == 1 }
+        try second.send(["PSYNC", "?", "-1"])
+        try wait("both are there") { try replica.number("connected_slaves") == 2 }
+        try replica.follow(primary)
+        #expect(try replica.number("rdb_bgsave_in_progress") == 0)
+        #expect(try replica.client.run("DBSIZE") == 1)
+    }
+
+    @Test func `a replica is told when there can be no child`() throws {
+        let primary = try ReplicationNode(.apus, "repl-diskless-sync yes")
+        let replica = try primary.server.connect()
+        try replica.run("REPLCONF", "capa", "eof")
+        let process = primary.server.process
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd").count
+        let limited = try ServerProcess.run([
+            "prlimit", "--pid", "\(process)", "--nofile=\(open + 1)",
+        ])
+        #expect(limited.ending == .exited(0))
+        try replica.send(["PSYNC", "?", "-1"])
+        #expect(
+            try replica.read() == .error("ERR BGSAVE failed, replication can't continue"))
+        #expect(throws: (any Error).self) { try replica.read() }
+        #expect(try primary.client.run("PING") == "PONG")
+        #expect(try primary.number("connected_slaves") == 0)
+    }
+
     /// What a client was told is on a replica is not lost with the primary.
     @Test(arguments: [Kind.apus, .redis])
     func `what WAIT has acknowledged outlives the primary`(kind: Kind) throws {

@@ -25,7 +25,12 @@ struct ReplicationTortureTests {
         var replicas: [ReplicationNode] { Array(nodes.dropFirst()) }
 
         init(_ kinds: [Kind], _ configuration: String, _ random: SeededRandom) throws {
-            nodes = try kinds.map { try ReplicationNode($0, configuration) }
+            var random = random
+            // A replica with a file of its own feeds that, and its replicas nothing.
+            nodes = try kinds.map { kind in
+                try ReplicationNode(
+                    kind, "\(configuration)\nappendonly \(random.below(2) == 0 ? "yes" : "no")")
+            }
             proxies = try nodes.dropLast().map { try LinkProxy(to: $0.server.port) }
             load = WriteLoad(random)
             waiter = try nodes[0].server.connect()
@@ -61,6 +66,14 @@ struct ReplicationTortureTests {
             for proxy in proxies { proxy.setLatency(milliseconds: 0) }
         }
 
+        /// Lets the first replica take over in the middle of what the primary does.
+        func promote(_ context: String) throws {
+            let batch = (0..<100).flatMap { _ in Client.bytes(of: ["INCR", "promoted"]) }
+            for _ in 0..<100 { try primary.client.send(batch) }
+            try replicas[0].promote()
+            try replicas[0].expectSame(Array(replicas.dropFirst()), "promoted, \(context)")
+        }
+
         func report(_ figures: String) {
             print("torture of \(nodes.map(\.kind.rawValue).joined(separator: " <- ")): \(figures)")
         }
@@ -87,6 +100,7 @@ struct ReplicationTortureTests {
         chain.calm()
         try chain.primary.expectSame(chain.replicas, "seed \(random.seed)")
         #expect(try chain.fullSyncs() == [1, 1, 0], "seed \(random.seed)")
+        try chain.promote("seed \(random.seed)")
         chain.report("\(chain.proxies.map(\.links)) links")
     }
 

@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import Engine
@@ -152,14 +153,16 @@ import Testing
         }
         #expect(replication.counters.partialSyncs == 4)
         let unknown = String(repeating: "a", count: 40)
-        for (id, next) in [(id, 0), (id, -1), (id, end + 2), (id, .max), (unknown, 1), ("x", 1)] {
+        for (id, next) in [
+            (id, 0), (id, -1), (id, end + 2), (id, .max), (id, .min), (unknown, 1), ("x", 1),
+        ] {
             let replica = server.connect()
             replica.run("REPLCONF", "capa", "eof")
             #expect(replica.run("PSYNC", id, "\(next)") == "<no reply>", "\(id) \(next)")
         }
         #expect(replication.counters.partialSyncs == 4)
-        #expect(replication.counters.refusedPartialSyncs == 6)
-        #expect(replication.counters.fullSyncs == 7)
+        #expect(replication.counters.refusedPartialSyncs == 7)
+        #expect(replication.counters.fullSyncs == 8)
     }
 
     @Test func `a promoted replica goes on with the old history up to its end, no further`() {
@@ -454,6 +457,138 @@ import Testing
         pass(milliseconds: 101)
         server.server.replicationCron()
         #expect(replication.link?.primary == ReplicaSource(host: "10.0.0.1", port: 7001))
+    }
+
+    @Test func `FAILOVER hands over at the end of the turn, and all of a transaction`() {
+        let replica = attach(port: 7001)
+        server.run("SET", "a", "1")
+        endTurn()
+        acknowledge(replica, replication.offset)
+        #expect(server.client.run(["MULTI"]) == "OK")
+        for words in [["FAILOVER"], ["SET", "late", "1"]] { server.client.run(words) }
+        #expect(server.run("EXEC") == ["OK", "OK"])
+        #expect(replication.failover != nil)
+        pass(milliseconds: 0)
+        #expect(!replication.isReplica)
+        endTurn()
+        acknowledge(replica, replication.offset - 1)
+        #expect(!replication.isReplica)
+        let end = replication.offset
+        acknowledge(replica, end)
+        #expect(replication.isReplica)
+        #expect(replication.offset == end)
+        #expect(replication.stream?.end == end)
+    }
+
+    @Test func `FAILOVER finds a replica that has everything in the same turn`() {
+        let replica = attach(port: 7001)
+        acknowledge(replica, replication.offset)
+        server.run("FAILOVER")
+        #expect(!replication.isReplica)
+        pass(milliseconds: 0)
+        #expect(replication.isReplica)
+    }
+
+    @Test func `FAILOVER does not take what the turn has not passed on for passed on`() {
+        let replica = attach(port: 7001)
+        server.run("SET", "a", "1")
+        server.run("FAILOVER")
+        acknowledge(replica, replication.offset)
+        pass(milliseconds: 0)
+        #expect(!replication.isReplica)
+    }
+
+    // MARK: - Pauses
+
+    @Test func `a pause ends only for whom it began`() {
+        _ = attach(port: 7001)
+        server.run("SET", "a", "1")
+        endTurn()
+        server.run("FAILOVER")
+        server.run("CLIENT", "UNPAUSE")
+        #expect(server.server.pause.kind == .writes)
+        server.run("CLIENT", "PAUSE", "100", "WRITE")
+        server.run("FAILOVER", "ABORT")
+        #expect(server.server.pause.kind == .writes)
+        pass(milliseconds: 99)
+        #expect(server.server.pause.kind == .writes)
+        pass(milliseconds: 1)
+        #expect(server.server.pause.kind == .none)
+        #expect(server.run("SET", "a", "2") == "OK")
+    }
+
+    @Test func `the strictest pause is in force until it ends`() {
+        _ = attach(port: 7001)
+        server.run("SET", "a", "1")
+        server.run("FAILOVER")
+        #expect(server.server.mustWait([.write]))
+        #expect(!server.server.mustWait([.readOnly]))
+        server.run("CLIENT", "PAUSE", "100", "ALL")
+        #expect(server.server.mustWait([.readOnly]))
+        pass(milliseconds: 100)
+        #expect(server.server.mustWait([.write]))
+        #expect(!server.server.mustWait([.readOnly]))
+    }
+
+    // MARK: - Slow replicas
+
+    /// It takes something all the time, and never enough.
+    @Test func `a replica that lags for too long is cut off however it tries`() {
+        let server = TestServer("client-output-buffer-limit replica 0 100kb 3")
+        server.connect().run("REPLCONF", "capa", "eof")
+        let waiting = server.connect()
+        waiting.run("REPLCONF", "capa", "eof")
+        waiting.run("PSYNC", "?", "-1")
+        let wire = WireClient(server.server)
+        let id = server.server.replication.id
+        #expect(wire.exchange("PSYNC \(id) 1\r\n") == "+CONTINUE\r\n")
+        let value = String(repeating: "v", count: 1 << 20)
+        for second in 0...4 {
+            #expect(server.server.connections.contains(wire.connection), "after \(second) s")
+            server.run("SET", "k", value)
+            server.server.beforeSleep()
+            #expect(!wire.take().isEmpty)
+            server.server.send(wire.connection)
+            server.server.serveReplica(wire.connection)
+            server.advance(milliseconds: 1000)
+        }
+        server.server.beforeSleep()
+        #expect(!server.server.connections.contains(wire.connection))
+    }
+
+    // MARK: - Full synchronization
+
+    @Test func `a second transfer waits until the first is sent`() throws {
+        let server = TestServer("repl-diskless-sync yes\nrepl-diskless-sync-delay 0")
+        let (reading, writing) = try Pipe.open()
+        defer { for end in [reading, writing] { FileDescriptor.close(end) } }
+        let transfer = SnapshotTransfer(reading, [server.connect().connection])
+        server.server.replication.transfer = transfer
+        let replica = server.connect()
+        replica.run("REPLCONF", "capa", "eof")
+        #expect(replica.run("PSYNC", "?", "-1") == "<no reply>")
+        server.server.beginWantedSync()
+        #expect(server.server.replication.transfer === transfer)
+        #expect(replica.connection.replica?.stage == .waiting)
+        #expect(!server.server.hasChild)
+    }
+
+    // MARK: - The backlog
+
+    @Test func `what was done when the backlog is given up is not told later`() {
+        beginHistory()
+        server.server.dropReplicas("gone")
+        server.advance(milliseconds: 3_601_000)
+        server.run("SET", "a", "1")
+        #expect(!server.server.keyspace.feed.isEmpty)
+        server.server.replicationCron()
+        #expect(replication.stream == nil)
+        #expect(server.server.keyspace.feed.isEmpty)
+        beginHistory()
+        let end = replication.offset
+        server.run("SET", "b", "2")
+        #expect(server.takeFeed() == ["SELECT 0", "SET b 2"])
+        #expect(replication.offset == end)
     }
 
     // MARK: - min-replicas-to-write
