@@ -11,7 +11,16 @@ enum NumberText {
     // MARK: - Integers
 
     /// The value of `text` if it is the canonical spelling of a signed 64-bit integer.
+    @inline(__always)
     static func integer(_ text: ByteView) -> Int64? {
+        // Most texts spell none, and the first byte tells.
+        guard text.count > 0, text.start.load(as: UInt8.self) <= UInt8(ascii: "9") else {
+            return nil
+        }
+        return parsed(text)
+    }
+
+    private static func parsed(_ text: ByteView) -> Int64? {
         let count = text.count
         guard count > 0, count <= longestInteger else { return nil }
         let start = text.start

@@ -451,10 +451,11 @@ extension HashTable {
         }
     }
 
-    /// Splits the groups of an empty table until `expected` entries fit, so that none of them is
-    /// moved while they come.
+    /// Splits groups until `expected` entries fit, so that those that come are not moved.
+    ///
+    /// O(groups), for an empty table or one of a few entries.
     func reserve(_ expected: Int) {
-        guard isEmpty, expected > 0 else { return }
+        guard expected > count else { return }
         if state.pointee.groupCapacity == 0 { allocateFirstGroup() }
         while state.pointee.growLimit < expected && split() {}
     }

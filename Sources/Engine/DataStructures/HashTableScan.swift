@@ -65,6 +65,19 @@ extension HashTable {
         return group.entry(at: place)
     }
 
+    /// Takes the next entries of a walk into `batch`, as many as it has room for, and asks for
+    /// their lines, so that the misses of a batch overlap; false at the end.
+    func nextEntries(from cursor: inout Cursor, into batch: inout ContiguousArray<Handle>) -> Bool {
+        batch.removeAll(keepingCapacity: true)
+        while batch.count < batch.capacity {
+            let entry = next(from: &cursor)
+            if entry.isNone { break }
+            Policy.prefetch(entry, context)
+            batch.append(entry)
+        }
+        return !batch.isEmpty
+    }
+
     // MARK: - SCAN
 
     /// Shows `visitor` the entries of one class of hashes and returns the cursor of the next.

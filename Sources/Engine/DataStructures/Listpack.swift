@@ -372,9 +372,9 @@ struct ListpackCursor {
         self.base = base
     }
 
-    /// Walks over bytes that belong to nobody here; nil where they are no whole listpack.
-    init?(validating bytes: ByteView) {
-        guard ListpackFormat.validate(bytes, deep: true) else { return nil }
+    /// Walks over bytes that a `ListpackScanner` found whole; nil where not even their frame is.
+    init?(checked bytes: ByteView) {
+        guard ListpackFormat.hasValidFrame(bytes) else { return nil }
         self.init(place: bytes.start + ListpackFormat.headerBytes, base: bytes.start)
     }
 
@@ -416,19 +416,13 @@ struct ListpackCursor {
 
 extension Listpack.Value {
     /// Lends the element's text; an integer is spelled for the purpose.
+    @inline(__always)
     func withText<Result, Failure: Error>(
         _ body: (ByteView) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         switch self {
         case .bytes(let bytes): return try body(bytes)
-        case .integer(let number):
-            var text: (UInt64, UInt64, UInt64) = (0, 0, 0)
-            return try withUnsafeMutableBytes(of: &text) {
-                (buffer) throws(Failure) -> Result in
-                guard let start = buffer.baseAddress else { return try body(.empty) }
-                let count = NumberText.write(number, to: start)
-                return try body(ByteView(start: UnsafeRawPointer(start), count: count))
-            }
+        case .integer(let number): return try NumberText.withText(of: number, body)
         }
     }
 
@@ -787,45 +781,56 @@ enum ListpackFormat {
     // MARK: - Untrusted bytes
 
     static func validate(_ bytes: ByteView, deep: Bool) -> Bool {
+        guard var scanner = ListpackScanner(bytes) else { return false }
+        return !deep || scanner.finish()
+    }
+
+    /// Whether header and end are those of a listpack of so many bytes.
+    static func hasValidFrame(_ bytes: ByteView) -> Bool {
         let total = bytes.count
-        guard total >= emptyBytes, total <= mostBytes, totalBytes(bytes.start) == total,
-            bytes[total - 1] == endMark
-        else { return false }
-        if !deep { return true }
-        var offset = headerBytes
-        var count = 0
-        while offset < total - 1 {
-            guard let length = validEntryBytes(bytes, offset) else { return false }
-            offset += length
-            count += 1
+        return total >= emptyBytes && total <= mostBytes && totalBytes(bytes.start) == total
+            && bytes[total - 1] == endMark
+    }
+
+    /// The length of the entry at `place` if all of it lies before `end`, the end mark, and its back
+    /// length says what it should; else 0, as at the end itself.
+    @inline(__always)
+    static func validEntryBytes(_ place: UnsafeRawPointer, before end: UnsafeRawPointer) -> Int {
+        let first = place.load(as: UInt8.self)
+        let size: Int
+        if first & 0x80 == 0 {
+            size = 1
+        } else if first & 0xC0 == 0x80 {
+            size = 1 &+ Int(first & 0x3F)
+        } else if first & 0xE0 == 0xC0 {
+            size = 2
+        } else if first >= 0xF1 && first <= 0xF4 {
+            size = first == 0xF4 ? 9 : Int(first) &- 0xEE
+        } else {
+            return validLongEntryBytes(place, before: end)
         }
-        let stored = storedCount(bytes.start)
-        return offset == total - 1 && (stored == unknownCount || stored == count)
+        // The back length of a short entry is one byte.
+        guard size < end - place, Int(place.load(fromByteOffset: size, as: UInt8.self)) == size
+        else { return 0 }
+        return size &+ 1
     }
 
-    /// The length of the entry at `offset` if all of it lies before the end and its back length
-    /// says what it should.
-    private static func validEntryBytes(_ bytes: ByteView, _ offset: Int) -> Int? {
-        let room = bytes.count - 1 - offset
-        guard let size = validSize(bytes, offset, room) else { return nil }
-        let length = size + backLengthBytes(size)
-        guard length <= room else { return nil }
-        let place = bytes.start + (offset + length)
-        return previous(place) == bytes.start + offset ? length : nil
-    }
-
-    /// The size the entry's first bytes tell, if those bytes are there and are known.
-    private static func validSize(_ bytes: ByteView, _ offset: Int, _ room: Int) -> Int? {
-        let first = bytes[offset]
+    /// The same for strings from 64 bytes on.
+    @inline(never)
+    private static func validLongEntryBytes(
+        _ place: UnsafeRawPointer, before end: UnsafeRawPointer
+    ) -> Int {
+        let room = end - place
         let encodingBytes: Int
-        switch first {
-        case 0...0xDF, 0xF1...0xF4: encodingBytes = 1
+        switch place.load(as: UInt8.self) {
         case 0xE0...0xEF: encodingBytes = 2
         case 0xF0: encodingBytes = 5
-        default: return nil
+        default: return 0
         }
-        guard encodingBytes <= room else { return nil }
-        let size = size(bytes.start + offset)
-        return size <= room ? size : nil
+        guard encodingBytes <= room else { return 0 }
+        let size = size(place)
+        let length = size + backLengthBytes(size)
+        guard length <= room else { return 0 }
+        return previous(place + length) == place ? length : 0
     }
 }

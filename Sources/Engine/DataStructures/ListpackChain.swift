@@ -442,6 +442,23 @@ struct ListpackChain {
         return true
     }
 
+    /// Appends a node of `entries`, which were checked, as they are; false, and nothing is done, where
+    /// they are more than a node may hold or too few to be worth one.
+    mutating func append(
+        entries: ByteView, count added: Int, _ limits: ChainLimits
+    ) -> Bool {
+        guard added > 0, added <= limits.count, entries.count <= limits.bytes,
+            entries.count < limits.plainBytes,
+            entries.count > limits.bytes / 8 || added > limits.count / 2
+        else { return false }
+        let block = Block.allocate(entries.count, in: arena)
+        entries.copy(to: block.address(in: arena))
+        insertNode(Node(block, start: 0, bytes: entries.count, count: added), at: nodeCount)
+        count &+= added
+        if limits.compressDepth > 0 { packInside(.back, limits) }
+        return true
+    }
+
     /// The element at one end of a chain that is not empty; valid until the next change.
     @inline(__always)
     func value(at end: ListEnd) -> Listpack.Value {

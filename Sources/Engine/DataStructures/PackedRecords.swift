@@ -63,6 +63,13 @@ struct PackedRecords {
         if shape.hasDeadlines { earliest = Self.never }
     }
 
+    /// No records, in a block that has room for records of `bytes` bytes in all.
+    init(_ shape: Shape, reserving bytes: Int, _ arena: Arena) {
+        precondition(!shape.hasDeadlines, "room is reserved for records without deadlines")
+        self.init(Block.allocate(6 + bytes, in: arena), shape, arena)
+        setHeader(bytes: firstOffset, count: 0)
+    }
+
     @inline(__always)
     private var start: UnsafeMutableRawPointer { block.address(in: arena) }
 
@@ -154,9 +161,14 @@ struct PackedRecords {
 
     // MARK: - Change
 
-    private static func bytes(of string: ByteView) -> Int {
-        string.count < Int(longMark) ? string.count &+ 1 : string.count &+ 5
+    /// What a string of so many bytes takes in a record.
+    @inline(__always)
+    static func bytes(ofLength count: Int) -> Int {
+        count < Int(longMark) ? count &+ 1 : count &+ 5
     }
+
+    @inline(__always)
+    private static func bytes(of string: ByteView) -> Int { bytes(ofLength: string.count) }
 
     /// Whether another record of this size may be added.
     func hasRoom(for name: ByteView, _ value: ByteView) -> Bool {
@@ -184,6 +196,21 @@ struct PackedRecords {
         }
     }
 
+    /// The same where the room was reserved, and there are no deadlines: nothing is moved.
+    @inline(__always)
+    mutating func appendReserved(_ name: ByteView, _ value: ByteView = .empty) {
+        let (old, oldCount) = (bytes, count)
+        let size = Self.bytes(of: name) &+ (shape.hasValues ? Self.bytes(of: value) : 0)
+        precondition(
+            !shape.hasDeadlines && size <= block.bytes &- old && oldCount < Self.mostRecords,
+            "more records than there is room for")
+        let start = self.start
+        let offset = Self.write(name, at: old, start)
+        if shape.hasValues { _ = Self.write(value, at: offset, start) }
+        setHeader(bytes: old &+ size, count: oldCount &+ 1)
+    }
+
+    @inline(__always)
     private static func write(
         _ string: ByteView, at offset: Int, _ start: UnsafeMutableRawPointer
     ) -> Int {

@@ -127,14 +127,14 @@ struct PackedScores {
         let (old, offset) = (bytes, position.offset)
         precondition(offset >= Self.headerBytes && offset <= old, "outside the records")
         let packed = PackedMember(member)
-        let scoreBytes = PackedScore.bytes(of: score)
-        let size = scoreBytes &+ packed.bytes
+        let packedScore = PackedScore(score)
+        let size = packedScore.bytes &+ packed.bytes
         let added = size &+ ListpackFormat.backLengthBytes(size)
         grow(to: old &+ added)
         let place = start + offset
-        memmove(place + added, place, old &- offset)
-        PackedScore.write(score, to: place, bytes: scoreBytes)
-        packed.write(to: place + scoreBytes)
+        if offset < old { memmove(place + added, place, old &- offset) }
+        packedScore.write(to: place)
+        packed.write(to: place + packedScore.bytes)
         ListpackFormat.writeBackLength(size, to: place + size)
         setHeader(bytes: old &+ added, count: count &+ 1)
     }
@@ -142,6 +142,19 @@ struct PackedScores {
     /// Puts a record behind the last; `canTake` must hold.
     mutating func append(_ member: ByteView, _ score: Double) {
         insert(member, score, at: Position(offset: bytes))
+    }
+
+    /// Writes records into the room of an empty block, which must not change until `finish`.
+    func writer(most: Int, longest: Int) -> Writer {
+        precondition(count == 0, "only an empty block is written")
+        return Writer(start + Self.headerBytes, block.bytes - Self.headerBytes, most, longest)
+    }
+
+    /// Takes over what was written into this block.
+    func finish(_ writer: Writer) {
+        precondition(
+            count == 0 && writer.start == start + Self.headerBytes, "a writer of another block")
+        setHeader(bytes: Self.headerBytes + writer.bytes, count: writer.count)
     }
 
     /// Takes up to `count` records out from `position` on.
@@ -186,6 +199,59 @@ struct PackedScores {
             seen += 1
         }
         precondition(walk.position.offset == bytes && seen == count, "the walk ends at the end")
+    }
+
+    /// Writes records that come in order: a few stores each.
+    struct Writer {
+        fileprivate let start: UnsafeMutableRawPointer
+        private let end: UnsafeMutableRawPointer
+        private var place: UnsafeMutableRawPointer
+        private let most: Int
+        private let longest: Int
+        fileprivate var count = 0
+        private var lastMember: UnsafeRawPointer?
+        private var lastScore = -Double.infinity
+
+        fileprivate init(
+            _ start: UnsafeMutableRawPointer, _ room: Int, _ most: Int, _ longest: Int
+        ) {
+            self.start = start
+            end = start + room
+            place = start
+            self.most = most
+            self.longest = longest
+        }
+
+        fileprivate var bytes: Int { place - start }
+
+        /// Puts a record behind the last; false, and nothing is done, where it does not belong there
+        /// or is beyond room and limits.
+        @inline(__always)
+        mutating func append(_ member: ByteView, _ score: Double) -> Bool {
+            guard count < most, member.count <= longest,
+                score > lastScore || score == lastScore && follows(member)
+            else { return false }
+            let packed = PackedMember(member)
+            let packedScore = PackedScore(score)
+            let size = packedScore.bytes &+ packed.bytes
+            let added = size &+ ListpackFormat.backLengthBytes(size)
+            guard added <= end - place else { return false }
+            let target = place + packedScore.bytes
+            packedScore.write(to: place)
+            packed.write(to: target)
+            ListpackFormat.writeBackLength(size, to: place + size)
+            lastMember = UnsafeRawPointer(target)
+            lastScore = score
+            place += added
+            count &+= 1
+            return true
+        }
+
+        /// Whether `member` stands behind the last one, whose score it has.
+        private func follows(_ member: ByteView) -> Bool {
+            guard let lastMember else { return true }
+            return PackedMember.value(lastMember).withText { $0.compare(member) } < 0
+        }
     }
 
     /// Steps over records, either way; dead after the next change.
@@ -242,10 +308,46 @@ struct PackedScores {
     }
 }
 
-/// The bytes of a score: short for integers, whole for others.
-private enum PackedScore {
+/// The bytes of a score that is written, short for integers, whole for others; and of those that were.
+private struct PackedScore {
     /// The first byte of a double.
     private static let doubleMark: UInt8 = 0xFF
+
+    private let score: Double
+    /// The integer with its sign in the lowest bit, where `bytes` is not that of a double.
+    private let folded: UInt64
+    let bytes: Int
+
+    /// 56 bits hold most integers; minus zero becomes zero, as in Redis.
+    @inline(__always)
+    init(_ score: Double) {
+        self.score = score
+        if score > -0x1p55, score < 0x1p55, Double(Int64(score)) == score {
+            let integer = Int64(score)
+            folded = UInt64(bitPattern: integer << 1 ^ integer >> 63)
+            bytes = (63 &- (folded | 1).leadingZeroBitCount) / 7 &+ 1
+        } else {
+            folded = 0
+            bytes = 9
+        }
+    }
+
+    @inline(__always)
+    func write(to place: UnsafeMutableRawPointer) {
+        if bytes > 8 {
+            place.storeBytes(of: Self.doubleMark, as: UInt8.self)
+            return place.storeBytes(of: score.bitPattern, toByteOffset: 1, as: UInt64.self)
+        }
+        let width = UInt64(truncatingIfNeeded: bytes)
+        let marks = (1 &<< (width &- 1) &- 1) &<< (7 &* width &+ 1)
+        let word = ((folded | marks) &<< (64 &- 8 &* width)).bigEndian
+        withUnsafeBytes(of: word) { text in
+            guard let start = text.baseAddress else { return }
+            copyBytes(from: start, to: place, count: bytes)
+        }
+    }
+
+    // MARK: - Written ones
 
     /// How many bytes the score at `place` takes.
     @inline(__always)
@@ -264,36 +366,6 @@ private enum PackedScore {
             bigEndian: place.loadUnaligned(fromByteOffset: size &- 8, as: UInt64.self))
         let folded = word & (1 &<< (7 &* UInt64(truncatingIfNeeded: size)) &- 1)
         return Double(Int64(bitPattern: folded >> 1) ^ -Int64(bitPattern: folded & 1))
-    }
-
-    /// The score as an integer with its sign in the lowest bit, where 56 bits hold that: minus zero
-    /// becomes zero, as in Redis.
-    @inline(__always)
-    private static func folded(_ score: Double) -> UInt64? {
-        guard score > -0x1p55, score < 0x1p55 else { return nil }
-        let integer = Int64(score)
-        guard Double(integer) == score else { return nil }
-        return UInt64(bitPattern: integer << 1 ^ integer >> 63)
-    }
-
-    static func bytes(of score: Double) -> Int {
-        guard let folded = folded(score) else { return 9 }
-        return (63 &- (folded | 1).leadingZeroBitCount) / 7 &+ 1
-    }
-
-    static func write(_ score: Double, to place: UnsafeMutableRawPointer, bytes: Int) {
-        guard var rest = folded(score) else {
-            place.storeBytes(of: doubleMark, as: UInt8.self)
-            return place.storeBytes(of: score.bitPattern, toByteOffset: 1, as: UInt64.self)
-        }
-        rest |= (1 &<< UInt64(bytes &- 1) &- 1) &<< UInt64(7 &* bytes &+ 1)
-        var index = bytes &- 1
-        while index >= 0 {
-            place.storeBytes(
-                of: UInt8(truncatingIfNeeded: rest), toByteOffset: index, as: UInt8.self)
-            rest >>= 8
-            index &-= 1
-        }
     }
 }
 
@@ -321,11 +393,13 @@ private struct PackedMember {
         }
     }
 
+    @inline(__always)
     var bytes: Int {
         if width > 0 { return 1 &+ width }
         return text.count < Int(Self.longMark) ? 1 &+ text.count : 5 &+ text.count
     }
 
+    @inline(__always)
     func write(to place: UnsafeMutableRawPointer) {
         if width > 0 {
             place.storeBytes(

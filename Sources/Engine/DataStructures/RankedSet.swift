@@ -112,6 +112,9 @@ struct RankedSet {
         return handle.isNone ? nil : ScoredMember(handle, arena)
     }
 
+    /// Makes the table fit for so many members.
+    func reserve(_ members: Int) { table.reserve(members) }
+
     /// Adds a member the caller knows to be absent; false when there is no memory for it.
     func insert(_ member: ByteView, score: Double, hash: UInt64 = 0) -> Bool {
         guard let new = ScoredMember.make(member, score: score, in: arena) else { return false }

@@ -15,11 +15,12 @@ enum LoadedValue {
 
 /// Values of the RDB format, of every type and version there has been.
 ///
-/// What is read is checked whatever `sanitize-dump-payload` says: lengths, structure, duplicates. Each
-/// collection is built by the verbs that commands use, element by element, so that it has the
-/// encoding our settings ask for and nothing in it is trusted.
+/// What is read is checked whatever `sanitize-dump-payload` says: lengths, structure, duplicates. A
+/// collection has the encoding that our settings ask for. Where that is packed, it is built whole
+/// (`DumpReader+Packed.swift`, nodes of lists and streams); else by the verbs that commands use, those
+/// of a table in batches.
 struct ValueReader {
-    private let keyspace: Keyspace
+    let keyspace: Keyspace
     /// Valkey uses a type number that means something else to Redis.
     private let dialect: DumpDialect
     /// The account of hashes with deadlines until the database takes the value over.
@@ -139,10 +140,11 @@ struct ValueReader {
                 guard piece.count > 0 else { throw .corrupt("a node of a list is empty") }
                 list.push(reader.view(piece), at: .back)
             case DumpFormat.packedNode:
-                guard var cursor = ListpackCursor(validating: reader.view(piece)) else {
+                let text = reader.view(piece)
+                guard var scanner = ListpackScanner(text), scanner.finish() else {
                     throw .corrupt("Listpack integrity check failed.")
                 }
-                while let value = cursor.next() { value.withText { list.push($0, at: .back) } }
+                list.append(checked: text, count: scanner.count)
             default: throw .corrupt("Quicklist integrity check failed.")
             }
         }
@@ -161,31 +163,76 @@ struct ValueReader {
     private func readSet(
         _ type: UInt8, from reader: inout DumpReader
     ) throws(DumpError) -> LoadedValue {
+        switch type {
+        case DumpFormat.setListpack: return try readListpackSet(from: &reader)
+        case DumpFormat.set:
+            let count = try reader.count()
+            if let set = try packedSet(of: count, from: &reader) { return .collection(set) }
+            return try buildSet { (set) throws(DumpError) in
+                try readMembers(count, of: set, from: &reader)
+            }
+        default:
+            return try buildSet { (set) throws(DumpError) in
+                try readIntegers(of: set, from: &reader)
+            }
+        }
+    }
+
+    private func buildSet(
+        _ fill: (SetValue) throws(DumpError) -> Void
+    ) throws(DumpError) -> LoadedValue {
         let entry = try house(SetValue.make(keyspace.values))
         let set = SetValue(entry, keyspace.values)
         return try build(entry) { () throws(DumpError) in
-            switch type {
-            case DumpFormat.setIntset: try readIntegers(of: set, from: &reader)
-            case DumpFormat.setListpack:
-                reader.beginRecord()
-                guard var cursor = ListpackCursor(validating: reader.view(try reader.piece()))
-                else { throw .corrupt("Set listpack integrity check failed.") }
-                while let value = cursor.next() {
-                    try value.withText { (text) throws(DumpError) in try insert(text, into: set) }
-                }
-            default:
-                for _ in 0..<(try reader.count()) {
-                    reader.beginRecord()
-                    try insert(reader.view(try reader.piece()), into: set)
-                }
-            }
+            try fill(set)
             return set.count
         }
     }
 
-    private func insert(_ member: ByteView, into set: SetValue) throws(DumpError) {
-        guard try adding({ () throws(CommandError) in try set.insert(member) }) else {
-            throw .corrupt("Duplicate set members detected")
+    private func readListpackSet(from reader: inout DumpReader) throws(DumpError) -> LoadedValue {
+        reader.beginRecord()
+        let text = reader.view(try reader.piece())
+        guard let size = size(ofListpack: text, step: 1) else {
+            throw .corrupt("Set listpack integrity check failed.")
+        }
+        if let set = try packedSet(text, size) { return .collection(set) }
+        return try buildSet { (set) throws(DumpError) in
+            guard var cursor = ListpackCursor(checked: text) else { return }
+            while let value = cursor.next() {
+                try value.withText { (text) throws(DumpError) in try insert(text, into: set) }
+            }
+        }
+    }
+
+    /// One by one until the set is a table, then many at a time.
+    private func readMembers(
+        _ count: Int, of set: SetValue, from reader: inout DumpReader
+    ) throws(DumpError) {
+        var left = count
+        while left > 0 && set.encoding != .table {
+            reader.beginRecord()
+            try insert(reader.view(try reader.piece()), into: set)
+            left -= 1
+        }
+        guard left > 0 else { return }
+        set.reserve(set.count + reader.expected(left))
+        var batch = ElementBatch<Void>()
+        while left > 0 {
+            try batch.read(
+                atMost: left, keyspace.values.hasher, from: &reader,
+                prefetch: { set.prefetchPlace($0) }, attachment: { _ in ((), 0) })
+            for element in batch.elements {
+                try insert(reader.view(element.name), hash: element.hash, into: set)
+            }
+            left -= batch.elements.count
+        }
+    }
+
+    private func insert(
+        _ member: ByteView, hash: UInt64 = 0, into set: SetValue
+    ) throws(DumpError) {
+        guard try adding({ () throws(CommandError) in try set.insert(member, hash: hash) }) else {
+            throw .duplicateMember
         }
     }
 
@@ -207,38 +254,24 @@ struct ValueReader {
     private func readSortedSet(
         _ type: UInt8, from reader: inout DumpReader
     ) throws(DumpError) -> LoadedValue {
-        var set = SortedSetFiller(SortedSetValue.make(on: keyspace[0].sortedSetGround))
-        do throws(DumpError) {
-            switch type {
-            case DumpFormat.sortedSetListpack:
-                reader.beginRecord()
-                let piece = try reader.piece()
-                set.reserve(packedBytes: reader.view(piece).count)
-                try fill(&set, fromListpack: reader.view(piece))
-            case DumpFormat.sortedSetZiplist:
-                reader.beginRecord()
-                let piece = try reader.piece()
-                set.reserve(packedBytes: reader.view(piece).count)
-                var cursor = try ZiplistCursor(reader.view(piece), of: .sortedSet)
-                while let member = try cursor.next() {
-                    guard let score = try cursor.next() else {
-                        throw .corrupt("Zset ziplist integrity check failed.")
-                    }
-                    try insert(member, score, into: &set)
-                }
-            default:
-                for _ in 0..<(try reader.count()) {
-                    reader.beginRecord()
-                    let member = try reader.piece()
-                    let score =
-                        type == DumpFormat.sortedSet
-                        ? try reader.double() : try reader.textDouble()
-                    try insert(.bytes(reader.view(member)), score, into: &set)
-                }
+        var set: SortedSetFiller
+        switch type {
+        case DumpFormat.sortedSetListpack, DumpFormat.sortedSetZiplist:
+            reader.beginRecord()
+            let text = reader.view(try reader.piece())
+            // A member and its score take four bytes at least.
+            set = filler(members: text.count / 4)
+            set.reserve(packedBytes: text.count)
+            try fill(&set) { (set) throws(DumpError) in
+                type == DumpFormat.sortedSetListpack
+                    ? try fill(&set, fromListpack: text) : try fill(&set, fromZiplist: text)
             }
-        } catch {
-            keyspace.bury(set.set.collection)
-            throw error
+        default:
+            let count = try reader.count()
+            set = filler(members: count)
+            try fill(&set) { (set) throws(DumpError) in
+                try readScored(count, type, into: &set, from: &reader)
+            }
         }
         let filled = set.finish()
         guard filled.count > 0 else {
@@ -248,15 +281,80 @@ struct ValueReader {
         return .collection(filled.collection)
     }
 
+    /// One by one until the set is a ranked one, then many at a time.
+    private func readScored(
+        _ count: Int, _ type: UInt8, into set: inout SortedSetFiller,
+        from reader: inout DumpReader
+    ) throws(DumpError) {
+        var left = count
+        while left > 0 && !set.isRanked {
+            reader.beginRecord()
+            let member = try reader.piece()
+            let score = try score(type, from: &reader)
+            try insert(.bytes(reader.view(member)), score, into: &set)
+            left -= 1
+        }
+        guard left > 0 else { return }
+        set.reserve(members: reader.expected(left))
+        var batch = ElementBatch<Double>()
+        while left > 0 {
+            try batch.read(
+                atMost: left, keyspace.values.hasher, from: &reader,
+                prefetch: { set.prefetchPlace($0) }
+            ) { (reader) throws(DumpError) in (try score(type, from: &reader), 0) }
+            for element in batch.elements {
+                try insert(
+                    .bytes(reader.view(element.name)), element.attachment, hash: element.hash,
+                    into: &set)
+            }
+            left -= batch.elements.count
+        }
+    }
+
+    private func score(
+        _ type: UInt8, from reader: inout DumpReader
+    ) throws(DumpError) -> Double {
+        type == DumpFormat.sortedSet ? try reader.double() : try reader.textDouble()
+    }
+
+    private func filler(members: Int) -> SortedSetFiller {
+        SortedSetFiller(
+            SortedSetValue.make(on: keyspace[0].sortedSetGround), members: members,
+            in: keyspace.values.unpacking)
+    }
+
+    /// Lets `body` fill the set, and frees it where that fails.
+    private func fill(
+        _ set: inout SortedSetFiller,
+        _ body: (inout SortedSetFiller) throws(DumpError) -> Void
+    ) throws(DumpError) {
+        do throws(DumpError) {
+            try body(&set)
+        } catch {
+            keyspace.bury(set.finish().collection)
+            throw error
+        }
+    }
+
     private func fill(
         _ set: inout SortedSetFiller, fromListpack text: ByteView
     ) throws(DumpError) {
-        guard var cursor = ListpackCursor(validating: text) else {
-            throw .corrupt("Zset listpack integrity check failed.")
+        let broken = DumpError.corrupt("Zset listpack integrity check failed.")
+        guard var scanner = ListpackScanner(text) else { throw broken }
+        while let member = scanner.next() {
+            guard let score = scanner.next() else { throw broken }
+            try insert(member, score, into: &set)
         }
-        while let member = cursor.next() {
-            guard let score = cursor.next() else {
-                throw .corrupt("Zset listpack integrity check failed.")
+        guard scanner.isWhole else { throw broken }
+    }
+
+    private func fill(
+        _ set: inout SortedSetFiller, fromZiplist text: ByteView
+    ) throws(DumpError) {
+        var cursor = try ZiplistCursor(text, of: .sortedSet)
+        while let member = try cursor.next() {
+            guard let score = try cursor.next() else {
+                throw .corrupt("Zset ziplist integrity check failed.")
             }
             try insert(member, score, into: &set)
         }
@@ -274,12 +372,13 @@ struct ValueReader {
     }
 
     private func insert(
-        _ member: Listpack.Value, _ score: Double, into set: inout SortedSetFiller
+        _ member: Listpack.Value, _ score: Double, hash: UInt64 = 0,
+        into set: inout SortedSetFiller
     ) throws(DumpError) {
         if score.isNaN { throw .corrupt("Zset with NAN score detected") }
         let isNew = try member.withText { (text) throws(DumpError) in
             do throws(CommandError) {
-                return try set.add(text, score)
+                return try set.add(text, score, hash: hash)
             } catch {
                 throw .outOfMemory
             }
@@ -292,19 +391,16 @@ struct ValueReader {
     private func readHash(
         _ type: UInt8, from reader: inout DumpReader
     ) throws(DumpError) -> LoadedValue {
-        let entry = try house(HashValue.make(keyspace.arena))
-        let hash = HashValue(entry, keyspace.values, counting: expiringHashes)
-        return try build(entry) { () throws(DumpError) in
+        if type == DumpFormat.hashListpack { return try readListpackHash(from: &reader) }
+        return try buildHash { (hash) throws(DumpError) in
             reader.beginRecord()
             switch type {
             case DumpFormat.hash: try readFields(of: hash, from: &reader)
-            case DumpFormat.hashListpack:
-                try readListpack(of: hash, withDeadlines: false, from: &reader)
             case DumpFormat.hashListpackPreview:
-                try readListpack(of: hash, withDeadlines: true, from: &reader)
+                try readTimedListpack(of: hash, reader.view(try reader.piece()))
             case DumpFormat.hashListpackWithDeadlines:
                 _ = try reader.littleEndian(Int64.self)
-                try readListpack(of: hash, withDeadlines: true, from: &reader)
+                try readTimedListpack(of: hash, reader.view(try reader.piece()))
             case DumpFormat.hashWithDeadlines:
                 let earliest = try reader.littleEndian(Int64.self)
                 try readTimedFields(of: hash, earliest, from: &reader)
@@ -327,16 +423,64 @@ struct ValueReader {
                 var cursor = try ZipmapCursor(reader.view(try reader.piece()))
                 while let (name, value) = try cursor.next() { try set(name, value, of: hash) }
             }
+        }
+    }
+
+    private func buildHash(
+        _ fill: (HashValue) throws(DumpError) -> Void
+    ) throws(DumpError) -> LoadedValue {
+        let entry = try house(HashValue.make(keyspace.arena))
+        let hash = HashValue(entry, keyspace.values, counting: expiringHashes)
+        return try build(entry) { () throws(DumpError) in
+            try fill(hash)
             return hash.count
         }
     }
 
+    private func readListpackHash(
+        from reader: inout DumpReader
+    ) throws(DumpError) -> LoadedValue {
+        reader.beginRecord()
+        let text = reader.view(try reader.piece())
+        guard let size = size(ofListpack: text, step: 2) else {
+            throw .corrupt("Hash listpack integrity check failed.")
+        }
+        if let hash = try packedHash(text, size) { return .collection(hash) }
+        return try buildHash { (hash) throws(DumpError) in
+            guard var cursor = ListpackCursor(checked: text) else { return }
+            while let name = cursor.next(), let value = cursor.next() {
+                try set(name, value, of: hash)
+            }
+        }
+    }
+
+    /// One by one until the hash is a table, then many at a time.
     private func readFields(of hash: HashValue, from reader: inout DumpReader) throws(DumpError) {
-        for _ in 0..<(try reader.count()) {
+        var left = try reader.count()
+        while left > 0 && !hash.isTable {
             reader.beginRecord()
             let name = try reader.piece()
             let value = try reader.piece()
             try set(reader.view(name), reader.view(value), of: hash)
+            left -= 1
+        }
+        guard left > 0 else { return }
+        hash.reserve(hash.count + reader.expected(left))
+        var batch = ElementBatch<DumpReader.Piece>()
+        while left > 0 {
+            try batch.read(
+                atMost: left, keyspace.values.hasher, from: &reader,
+                prefetch: { hash.prefetchPlace($0) }
+            ) { (reader) throws(DumpError) in
+                let value = try reader.piece()
+                return (value, value.count)
+            }
+            for element in batch.elements {
+                try set(
+                    reader.view(element.name), reader.view(element.attachment), of: hash,
+                    hashed: element.hash)
+            }
+            left -= batch.elements.count
         }
     }
 
@@ -374,23 +518,14 @@ struct ValueReader {
         }
     }
 
-    private func readListpack(
-        of hash: HashValue, withDeadlines: Bool, from reader: inout DumpReader
-    ) throws(DumpError) {
-        guard var cursor = ListpackCursor(validating: reader.view(try reader.piece())) else {
-            throw .corrupt("Hash listpack integrity check failed.")
-        }
-        while let name = cursor.next() {
-            guard let value = cursor.next() else {
-                throw .corrupt("Hash listpack integrity check failed.")
-            }
-            var deadline = HashValue.never
-            if withDeadlines {
-                guard case .integer(let told) = cursor.next(), told >= 0 else {
-                    throw .corrupt("Hash listpack integrity check failed.")
-                }
-                if told > 0 { deadline = told }
-            }
+    /// Triples of field, value and deadline; 0 for none.
+    private func readTimedListpack(of hash: HashValue, _ text: ByteView) throws(DumpError) {
+        let broken = DumpError.corrupt("Hash listpack integrity check failed.")
+        guard size(ofListpack: text, step: 3) != nil, var cursor = ListpackCursor(checked: text)
+        else { throw broken }
+        while let name = cursor.next(), let value = cursor.next() {
+            guard case .integer(let told) = cursor.next(), told >= 0 else { throw broken }
+            let deadline = told > 0 ? told : HashValue.never
             try name.withText { (name) throws(DumpError) in
                 try value.withText { (value) throws(DumpError) in
                     try set(name, value, deadline, of: hash)
@@ -409,11 +544,11 @@ struct ValueReader {
 
     private func set(
         _ name: ByteView, _ value: ByteView, _ deadline: Int64 = HashValue.never,
-        of hash: HashValue
+        of hash: HashValue, hashed word: UInt64 = 0
     ) throws(DumpError) {
         let isNew = try adding { () throws(CommandError) in
-            try hash.set(name, value, deadline: deadline)
+            try hash.set(name, value, deadline: deadline, hash: word)
         }
-        guard isNew else { throw .corrupt("Hash integrity check failed: a field comes twice") }
+        guard isNew else { throw .duplicateField }
     }
 }

@@ -110,6 +110,12 @@ struct DumpReader: ~Copyable {
         if room.capacity > Self.keptRoomBytes { room.release() }
     }
 
+    /// Goes back to where the record began, to read it again.
+    mutating func rewind() {
+        next = record
+        room.removeAll()
+    }
+
     /// Sees to it that `count` bytes are at hand.
     @inline(__always)
     private mutating func need(_ count: Int) throws(DumpError) {
@@ -233,7 +239,20 @@ struct DumpReader: ~Copyable {
     // MARK: - Strings
 
     /// The next string, unpacked.
+    @inline(__always)
     mutating func piece() throws(DumpError) -> Piece {
+        // Most are short, and at hand.
+        if next < input.count {
+            let count = Int(input[next])
+            if count < 64 && count < input.count &- next {
+                defer { next &+= count &+ 1 }
+                return Piece(place: .input, offset: next &+ 1 &- record, count: count)
+            }
+        }
+        return try anyPiece()
+    }
+
+    private mutating func anyPiece() throws(DumpError) -> Piece {
         let first = try byte()
         if let length = try length(first) {
             guard let count = Int(exactly: length) else { throw .truncated }

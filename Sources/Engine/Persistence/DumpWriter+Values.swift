@@ -102,8 +102,7 @@ extension DumpWriter {
     private mutating func set(_ set: SetValue) {
         if let bytes = set.savedIntegers { return string(bytes) }
         length(set.count)
-        var cursor = SetValue.Cursor()
-        while let member = set.next(from: &cursor) {
+        set.eachMember { member in
             switch member {
             case .integer(let integer): string(integer)
             case .bytes(let bytes): string(bytes)
@@ -113,7 +112,7 @@ extension DumpWriter {
 
     /// From the highest score to the lowest, so that a reader inserts at the front.
     private mutating func sortedSet(_ set: SortedSetValue) {
-        if !set.isRanked { return packedSortedSet(set) }
+        if let records = set.packedRecords { return packedSortedSet(records) }
         length(set.count)
         var walk = set.walk(from: set.count - 1, isReversed: true)
         while let element = walk.next() {
@@ -123,18 +122,18 @@ extension DumpWriter {
     }
 
     /// A listpack of members and scores, the lowest first; a score is an integer where it is one.
-    private mutating func packedSortedSet(_ set: SortedSetValue) {
+    private mutating func packedSortedSet(_ records: PackedScores.Walk) {
         var text = ByteBuffer()
         string { blob in
             var listpack = ListpackText(in: &blob)
-            var walk = set.walk(from: 0)
-            while let element = walk.next() {
-                listpack.append(ListpackElement(element.member), to: &blob)
-                if let integer = Int64(exactly: element.score) {
+            var walk = records
+            while let record = walk.next() {
+                listpack.append(ListpackElement(record.member), to: &blob)
+                if let integer = Int64(exactly: record.score) {
                     listpack.append(ListpackElement(integer), to: &blob)
                 } else {
                     text.removeAll()
-                    text.append(element.score)
+                    text.append(record.score)
                     listpack.append(ListpackElement(text.view), to: &blob)
                 }
             }
@@ -150,27 +149,19 @@ extension DumpWriter {
         case DumpFormat.hashListpackWithDeadlines: packedHashWithDeadlines(hash)
         case DumpFormat.hash:
             length(hash.count)
-            each(of: hash) { writer, field in
-                writer.string(field.name)
-                writer.string(field.value)
+            hash.eachField { field in
+                string(field.name)
+                string(field.value)
             }
         case DumpFormat.hashWithDeadlines: hashWithDeadlines(hash)
         default: valkeyHash(hash)
         }
     }
 
-    private mutating func each(
-        of hash: HashValue, _ write: (inout DumpWriter, HashValue.Field) -> Void
-    ) {
-        var cursor = HashValue.Cursor()
-        while let field = hash.next(from: &cursor) { write(&self, field) }
-    }
-
     private mutating func packedHash(_ hash: HashValue) {
         string { blob in
             var listpack = ListpackText(in: &blob)
-            var cursor = HashValue.Cursor()
-            while let field = hash.next(from: &cursor) {
+            hash.eachField { field in
                 listpack.append(ListpackElement(field.name), to: &blob)
                 listpack.append(ListpackElement(field.value), to: &blob)
             }
@@ -222,8 +213,7 @@ extension DumpWriter {
     private func visibleFields(of hash: HashValue) -> ContiguousArray<HashValue.Field> {
         var fields: ContiguousArray<HashValue.Field> = []
         fields.reserveCapacity(hash.count)
-        var cursor = HashValue.Cursor()
-        while let field = hash.next(from: &cursor) { fields.append(field) }
+        hash.eachField { fields.append($0) }
         return fields
     }
 
@@ -241,6 +231,7 @@ private struct ListpackText {
         for _ in 0..<ListpackFormat.headerBytes { buffer.append(UInt8(0)) }
     }
 
+    @inline(__always)
     mutating func append(_ element: ListpackElement, to buffer: inout ByteBuffer) {
         let bytes = element.entryBytes
         guard let target = buffer.writable(minimum: bytes).baseAddress else { return }

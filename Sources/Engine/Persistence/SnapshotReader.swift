@@ -288,6 +288,9 @@ struct SnapshotReader: ~Copyable {
         (doing, self.type) = (.key, type)
         key.removeAll()
         key.append(reader.view(try reader.piece()))
+        // Its place arrives while the value is read.
+        let hash = database.key(key.view).hash
+        if !options.keepsNothing { database.prefetchGroup(hash) }
         reader.beginRecord()
         doing = .value
         let value = try values.read(type, from: &reader)
@@ -305,7 +308,7 @@ struct SnapshotReader: ~Copyable {
             value.discard(in: keyspace)
             return noteExpired(key.view, in: database)
         }
-        let key = database.key(key.view)
+        let key = Key(bytes: key.view, hash: hash)
         if database.entryDueOrNot(key) != nil && !options.replaces {
             value.discard(in: keyspace)
             throw .duplicate(key, in: database)

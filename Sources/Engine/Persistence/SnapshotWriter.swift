@@ -105,6 +105,9 @@ struct SnapshotWriter {
         var batch: ContiguousArray<Entry> = []
         batch.reserveCapacity(Self.entriesAhead)
         while database.nextEntries(from: &cursor, into: &batch) {
+            for entry in batch where !entry.isString {
+                CollectionValue(of: entry).prefetchBeginning(in: keyspace.arena)
+            }
             for entry in batch {
                 write(entry, of: database, to: &writer)
                 keys &+= 1

@@ -149,16 +149,15 @@ private struct StreamNodeCheck {
     private(set) var lastID = StreamID.zero
 
     init?(_ bytes: ByteView, master: StreamID) {
-        guard var cursor = ListpackCursor(validating: bytes),
-            let live = Self.number(&cursor), let deleted = Self.number(&cursor),
-            let fields = Self.number(&cursor), live > 0, deleted >= 0, fields >= 0,
-            live <= bytes.count, deleted <= bytes.count, fields <= bytes.count,
-            Self.skip(fields, &cursor), Self.number(&cursor) == 0
+        guard var scanner = ListpackScanner(bytes), let live = Self.number(&scanner),
+            let deleted = Self.number(&scanner), let fields = Self.number(&scanner), live > 0,
+            deleted >= 0, fields >= 0, live <= bytes.count, deleted <= bytes.count,
+            fields <= bytes.count, Self.skip(fields, &scanner), Self.number(&scanner) == 0
         else { return nil }
         var found = (live: 0, deleted: 0)
         var previous = StreamID.zero
-        while !cursor.isAtEnd {
-            guard let entry = Self.entry(&cursor, master, fields), !(entry.id < previous) else {
+        while !scanner.isAtEnd {
+            guard let entry = Self.entry(&scanner, master, fields), !(entry.id < previous) else {
                 return nil
             }
             previous = entry.id
@@ -170,37 +169,42 @@ private struct StreamNodeCheck {
                 found.live += 1
             }
         }
-        guard found.live == live, found.deleted == deleted, !(lastID < master) else { return nil }
+        guard scanner.isWhole, found.live == live, found.deleted == deleted, !(lastID < master)
+        else { return nil }
     }
 
-    private static func number(_ cursor: inout ListpackCursor) -> Int? {
-        guard case .integer(let number)? = cursor.next() else { return nil }
-        return Int(number)
+    @inline(__always)
+    private static func number(_ scanner: inout ListpackScanner) -> Int? {
+        scanner.nextInteger().map { Int($0) }
     }
 
-    private static func skip(_ count: Int, _ cursor: inout ListpackCursor) -> Bool {
-        for _ in 0..<count {
-            guard cursor.skip() else { return false }
+    @inline(__always)
+    private static func skip(_ count: Int, _ scanner: inout ListpackScanner) -> Bool {
+        var left = count
+        while left > 0 {
+            guard scanner.skip() else { return false }
+            left &-= 1
         }
         return true
     }
 
+    @inline(__always)
     private static func entry(
-        _ cursor: inout ListpackCursor, _ master: StreamID, _ fields: Int
+        _ scanner: inout ListpackScanner, _ master: StreamID, _ fields: Int
     ) -> (id: StreamID, isDeleted: Bool)? {
-        guard let flags = number(&cursor), flags >= 0, flags <= 3,
-            let milliseconds = number(&cursor), let sequence = number(&cursor)
+        guard let flags = number(&scanner), flags >= 0, flags <= 3,
+            let milliseconds = number(&scanner), let sequence = number(&scanner)
         else { return nil }
-        var elements = fields + 3
+        var elements = fields &+ 3
         if flags & Int(StreamNode.sameFieldsFlag) != 0 {
-            guard skip(fields, &cursor) else { return nil }
+            guard skip(fields, &scanner) else { return nil }
         } else {
-            guard let pairs = number(&cursor), pairs >= 0, pairs < 1 << 30,
-                skip(2 * pairs, &cursor)
+            guard let pairs = number(&scanner), pairs >= 0, pairs < 1 << 30,
+                skip(2 &* pairs, &scanner)
             else { return nil }
-            elements = 2 * pairs + 4
+            elements = 2 &* pairs &+ 4
         }
-        guard number(&cursor) == elements else { return nil }
+        guard number(&scanner) == elements else { return nil }
         let id = master.advanced(Int64(milliseconds), Int64(sequence))
         return (id, flags & Int(StreamNode.deletedFlag) != 0)
     }

@@ -82,6 +82,7 @@ struct CollectionValue {
     func prefetchBeginning(in arena: Arena) {
         switch type {
         case .set: SetValue.prefetchBeginning(encoding, payload, in: arena)
+        case .sortedSet: SortedSetValue.prefetchBeginning(encoding, payload, in: arena)
         case .hash: HashValue.prefetchBeginning(encoding, payload, in: arena)
         default: break
         }

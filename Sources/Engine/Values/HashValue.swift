@@ -81,6 +81,18 @@ struct HashValue: RandomElements {
             payload: PackedRecords(.fields, arena).block.word)
     }
 
+    /// Whether fields and values of this size, one after the other, are kept packed.
+    static func packs(_ size: PackedSize, _ limits: EncodingLimits) -> Bool {
+        size.strings / 2 <= min(limits.hashEntries, PackedRecords.mostRecords)
+            && size.longest <= limits.hashValueBytes && size.bytes < PackedRecords.largestBlock
+    }
+
+    /// A hash of what `filler` holds, which hangs off nothing yet.
+    static func make(_ filler: PackedFiller) -> CollectionValue {
+        CollectionValue(
+            type: .hash, encoding: Encoding.packed.rawValue, payload: filler.finish().word)
+    }
+
     private static func payload(of table: FieldTable, _ arena: Arena) -> UInt64 {
         UInt64(arena.handle(at: table.address).raw)
     }
@@ -353,6 +365,28 @@ struct HashValue: RandomElements {
         return nil
     }
 
+    /// Shows every field whose time is not over; those of a table are asked for some ahead.
+    @inline(__always)
+    func eachField(_ body: (Field) -> Void) {
+        guard isTable else {
+            var cursor = Cursor()
+            while let field = next(from: &cursor) { body(field) }
+            return
+        }
+        let table = self.table
+        var cursor = FieldTable.Cursor()
+        var batch: ContiguousArray<Arena.Handle> = []
+        batch.reserveCapacity(Self.fieldsAhead)
+        while table.nextEntries(from: &cursor, into: &batch) {
+            for handle in batch {
+                let field = Self.field(FieldBlock(handle, arena))
+                if !isDue(field.deadline) { body(field) }
+            }
+        }
+    }
+
+    private static var fieldsAhead: Int { 32 }
+
     /// One step of HSCAN: appends where fields are and returns the next cursor (0: done).
     ///
     /// A packed hash shows all at once, a table those of as many groups as it takes. Fields whose
@@ -372,6 +406,13 @@ struct HashValue: RandomElements {
     }
 
     // MARK: - Looking ahead
+
+    /// Makes a table fit for so many fields; a packed hash stays as it is.
+    func reserve(_ fields: Int) { if isTable { table.reserve(fields) } }
+
+    /// Asks a table for the place where a field of this hash belongs.
+    @inline(__always)
+    func prefetchPlace(_ hash: UInt64) { if isTable { table.prefetchGroup(hash: hash) } }
 
     /// Asks for the memory that leads to the field of this hash: first stage.
     static func prefetchGroup(_ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena)

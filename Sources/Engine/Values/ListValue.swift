@@ -112,6 +112,28 @@ struct ListValue {
         keep(listpack)
     }
 
+    /// Appends the `count` elements of a listpack that was checked: whole where our limits allow.
+    ///
+    /// O(bytes).
+    func append(checked bytes: ByteView, count: Int) {
+        if !isChain && listpack.isEmpty && fitsListpack(bytes, bytes.count, adding: count) {
+            listpack.free()
+            return keep(Listpack.create(copying: bytes, in: arena))
+        }
+        if bytes.count > Self.longestListpack {
+            if !isChain { becomeChain() }
+            var chain = chain
+            let entries = bytes.slice(ListpackFormat.headerBytes, bytes.count - 1)
+            let isWhole = chain.append(entries: entries, count: count, limits)
+            keep(chain)
+            if isWhole { return }
+        }
+        guard var cursor = ListpackCursor(checked: bytes) else {
+            preconditionFailure("a listpack that was not checked")
+        }
+        while let value = cursor.next() { value.withText { push($0, at: .back) } }
+    }
+
     private func fitsListpack(_ text: ByteView, _ bytes: Int, adding entries: Int) -> Bool {
         text.count < limits.plainBytes
             && listpack.bytes &+ bytes <= min(Self.longestListpack, limits.bytes)

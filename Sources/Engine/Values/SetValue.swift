@@ -95,6 +95,17 @@ struct SetValue: RandomElements {
         collection(.integers, IntSet(context.arena).block.word)
     }
 
+    /// Whether strings of this size, not all of them integers, are kept packed.
+    static func packs(_ size: PackedSize, _ limits: EncodingLimits) -> Bool {
+        size.strings <= min(limits.setEntries, PackedRecords.mostRecords)
+            && size.longest <= limits.setValueBytes && size.bytes < PackedRecords.largestBlock
+    }
+
+    /// A set of what `filler` holds, which hangs off nothing yet.
+    static func make(_ filler: PackedFiller) -> CollectionValue {
+        collection(.packed, filler.finish().word)
+    }
+
     private static func collection(_ encoding: Encoding, _ payload: UInt64) -> CollectionValue {
         CollectionValue(type: .set, encoding: encoding.rawValue, payload: payload)
     }
@@ -404,6 +415,25 @@ struct SetValue: RandomElements {
         }
     }
 
+    /// Shows every member; those of a table are asked for some ahead.
+    @inline(__always)
+    func eachMember(_ body: (SetMember) -> Void) {
+        guard encoding == .table else {
+            var cursor = Cursor()
+            while let member = next(from: &cursor) { body(member) }
+            return
+        }
+        let table = self.table
+        var cursor = MemberTable.Cursor()
+        var batch: ContiguousArray<Arena.Handle> = []
+        batch.reserveCapacity(Self.membersAhead)
+        while table.nextEntries(from: &cursor, into: &batch) {
+            for handle in batch { body(.bytes(MemberBlock(handle, arena).bytes)) }
+        }
+    }
+
+    private static var membersAhead: Int { 32 }
+
     /// One step of SSCAN: appends where members are and returns the next cursor (0: done).
     ///
     /// A compact set shows all at once, a table those of as many groups as it takes.
@@ -422,6 +452,15 @@ struct SetValue: RandomElements {
     }
 
     // MARK: - Looking ahead
+
+    /// Makes a table fit for so many members; a compact set stays as it is.
+    func reserve(_ members: Int) { if encoding == .table { table.reserve(members) } }
+
+    /// Asks a table for the place where a member of this hash belongs.
+    @inline(__always)
+    func prefetchPlace(_ hash: UInt64) {
+        if encoding == .table { table.prefetchGroup(hash: hash) }
+    }
 
     /// Asks for the memory that leads to the member of this hash: first stage.
     static func prefetchGroup(_ encoding: UInt8, _ payload: UInt64, _ hash: UInt64, in arena: Arena)

@@ -141,6 +141,9 @@ struct SortedSetValue: RandomElements {
         return SortedSetWalk(ranked: nil, packed: packed.walk(from: place), isReversed: isReversed)
     }
 
+    /// A way along all records of a packed set, the lowest first; nil of a ranked one.
+    var packedRecords: PackedScores.Walk? { isRanked ? nil : packed.walk() }
+
     /// The member of this rank, which must exist.
     func element(at rank: Int) -> SortedSetElement {
         var walk = walk(from: rank)
@@ -277,6 +280,24 @@ struct SortedSetValue: RandomElements {
         packed.reserve(min(bytes, ground.mostPackedMembers * (ground.longestPackedMember + 16)))
         payload = packed.block.word
     }
+
+    /// What fills the room of a packed set that has no members yet; nil for a ranked one.
+    var writer: PackedScores.Writer? {
+        isRanked || count > 0
+            ? nil
+            : packed.writer(
+                most: ground.mostPackedMembers, longest: ground.longestPackedMember)
+    }
+
+    /// Takes over what `writer` has written.
+    func finish(_ writer: PackedScores.Writer) { packed.finish(writer) }
+
+    /// Makes the table of a ranked set fit for so many members.
+    func reserveRanked(_ members: Int) { if isRanked { set.reserve(members) } }
+
+    /// Asks the table of a ranked set for the place where a member of this hash belongs.
+    @inline(__always)
+    func prefetchPlace(_ hash: UInt64) { if isRanked { set.prefetchGroup(hash: hash) } }
 
     /// What becomes of a member whose score is `old`.
     @inline(__always)
@@ -509,6 +530,11 @@ extension SortedSetValue {
     ) {
         if encoding == ranked { return RankedSet(word: payload).prefetchGroup(hash: hash) }
         Block(word: payload).prefetch(in: arena)
+    }
+
+    /// Asks for what a packed set begins with.
+    static func prefetchBeginning(_ encoding: UInt8, _ payload: UInt64, in arena: Arena) {
+        if encoding == packed { Block(word: payload).prefetch(in: arena, lines: 5) }
     }
 
     static func prefetchMember(_ encoding: UInt8, _ payload: UInt64, _ hash: UInt64) {

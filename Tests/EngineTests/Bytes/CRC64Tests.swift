@@ -32,4 +32,16 @@ struct CRC64Tests {
             }
         }
     }
+
+    @Test func `folding long runs changes nothing`() {
+        var random = SeededRandom.make()
+        let bytes = (0..<3000).map { _ in UInt8(random.below(256)) }
+        for count in Array(250...400) + [511, 512, 575, 576, 1000, 3000] {
+            let before = random.next()
+            bytes.withByteView { all in
+                let view = all.dropFirst(all.count - count)
+                #expect(CRC64.update(before, view) == CRC64.updateByTables(before, view))
+            }
+        }
+    }
 }

@@ -130,4 +130,47 @@ struct PackedScoresTests {
         }
         #expect(arena.allocatedBytes == Arena.blockBytes(for: 8 + 100 * (10 + 5)))
     }
+
+    @Test func `a writer takes what comes in order, as far as there is room`() {
+        var random = SeededRandom.make()
+        let arena = Arena.create(rangeBytes: 1 << 24)
+        defer { arena.destroy() }
+        for room in [32, 100, 1000, 20_000] {
+            var written = PackedScores.create(in: arena)
+            var inserted = PackedScores.create(in: arena)
+            written.reserve(room)
+            var writer = written.writer(most: 300, longest: 250)
+            var (score, number, isFull) = (-1e300, 0, false)
+            while !isFull && number < 400 {
+                number += 1
+                if random.below(3) > 0 { score = max(score, -1000) + Double(random.below(300)) / 2 }
+                // Numbers grow longer, and so stay in order as texts.
+                let text = random.below(4) == 0 ? "9\(number + 1000)" : "9\(number + 1000)x"
+                Array(text.utf8).withByteView { member in
+                    let isTaken = writer.append(member, score)
+                    isFull = !isTaken
+                    guard isTaken else { return }
+                    inserted.append(member, score)
+                    let (again, before) = (
+                        writer.append(member, score), writer.append(member, score.nextDown)
+                    )
+                    #expect(!again && !before)
+                }
+            }
+            Array(repeating: UInt8(0x7A), count: 251).withByteView {
+                let isTooLong = writer.append($0, .infinity)
+                #expect(!isTooLong)
+            }
+            #expect(isFull)
+            written.finish(writer)
+            written.checkInvariants()
+            #expect(written.count == inserted.count && written.count <= 300)
+            var (left, right) = (written.walk(), inserted.walk())
+            while let record = left.next(), let other = right.next() {
+                #expect(record.member.array == other.member.array && record.score == other.score)
+            }
+            written.free()
+            inserted.free()
+        }
+    }
 }

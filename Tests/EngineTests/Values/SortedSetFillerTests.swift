@@ -23,7 +23,10 @@ import Testing
             var members = (0..<count).map { (name: "m\($0)", score: Double($0 / 3)) }
             members.sort { ($0.score, $0.name) < ($1.score, $1.name) }
             if !isInOrder { members.shuffle(using: &random) }
-            var filler = SortedSetFiller(SortedSetValue.make(on: ground))
+            // More come than were told now and then.
+            var filler = SortedSetFiller(
+                SortedSetValue.make(on: ground), members: isInOrder ? count : count / 2,
+                in: keyspace.values.unpacking)
             filler.reserve(packedBytes: count * 8)
             var added = SortedSetValue.make(on: ground)
             for member in members {
