@@ -55,14 +55,16 @@ import Testing
     @Test func `gives signs of life as often as wanted, to an abstract name`() throws {
         let path = "@apus-\(UUID().uuidString)"
         let listener = try Listener(path: path)
+        // Signs that are read late are read all the sooner one after the other: only the whole has a
+        // shortest time.
+        let start = ContinuousClock.now
         let server = try ServerProcess(
             "supervised systemd",
             environment: ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "40000"])
         #expect(try listener.next().hasSuffix("READY=1\n"))
-        let start = ContinuousClock.now
-        for _ in 0..<5 { #expect(try listener.next() == "WATCHDOG=1\n") }
-        // The first at once, four more twenty milliseconds apart.
-        #expect(ContinuousClock.now - start >= .milliseconds(70))
+        for _ in 0..<11 { #expect(try listener.next() == "WATCHDOG=1\n") }
+        // The first at once, ten more twenty milliseconds apart.
+        #expect(ContinuousClock.now - start >= .milliseconds(200))
         server.kill(SIGKILL)
         try server.waitForEnd()
     }
