@@ -27,7 +27,8 @@ release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test unit integration conformance torture format lint tidy \
         check asan hotpath bench bench-memory bench-expiry \
-        bench-persistence bench-replication bench-report peers docs verify-unit install clean
+        bench-persistence bench-replication bench-snapshot bench-report peers docs verify-unit \
+        install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,11 +102,16 @@ bench-replication: release ## seconds of a full sync and CPU per SET with a repl
 	@Scripts/deps bench
 	APUS_BINARY="$(release_binary)" Scripts/bench-replication $(ARGS)
 
+bench-snapshot: release ## latency of reads while a snapshot is written, against the same servers
+	@Scripts/deps bench
+	APUS_BINARY="$(release_binary)" Scripts/bench-snapshot $(ARGS)
+
 bench-report: ## write the report and the charts again from the last samples
 	Scripts/bench --report-only
 	Scripts/bench-memory --report-only
 	Scripts/bench-persistence --report-only
 	Scripts/bench-replication --report-only
+	Scripts/bench-snapshot --report-only
 
 docs: release ## write the table of commands, docs/COMPATIBILITY.md
 	@{ cat docs/compatibility-head.md; "$(release_binary)" --list-commands; } > docs/COMPATIBILITY.md
