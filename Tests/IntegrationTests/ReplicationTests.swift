@@ -78,6 +78,8 @@ struct ReplicationTests {
         // The one in the middle loses its link and goes on; its replica need not notice.
         try top.client.run("CLIENT", "KILL", "TYPE", "replica")
         try load.run(500, on: top.client, waiter: waiter)
+        // Nor may a key expire there when nobody follows it any more.
+        try top.client.run("DEBUG", "SET-ACTIVE-EXPIRE", "0")
         try top.expectSame([middle, leaf], "after a cut above")
         #expect(try top.number("sync_full") == 1)
         // The middle takes over; the others go on from where they are.
@@ -86,6 +88,7 @@ struct ReplicationTests {
         try wait("the history has a new name") { try middle.field("master_replid") != old }
         #expect(try middle.field("master_replid2") == old)
         try top.follow(middle)
+        try top.client.run("DEBUG", "SET-ACTIVE-EXPIRE", "1")
         try leaf.waitForLink()
         let other = try middle.server.connect()
         try load.run(1000, on: middle.client, waiter: other)
