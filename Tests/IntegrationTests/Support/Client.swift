@@ -137,7 +137,9 @@ final class Client {
         received.removeFirst(position)
         position = 0
         var block = [UInt8](repeating: 0, count: 1 << 16)
-        let count = recv(descriptor, &block, block.count, 0)
+        var count = recv(descriptor, &block, block.count, 0)
+        // A socket with a time limit is not gone on with by the kernel after a signal.
+        while count < 0 && errno == EINTR { count = recv(descriptor, &block, block.count, 0) }
         if count == 0 { throw Closed() }
         if count < 0 && errno == ECONNRESET { throw Closed() }
         guard count > 0 else { throw Trouble("recv: \(String(cString: strerror(errno)))") }

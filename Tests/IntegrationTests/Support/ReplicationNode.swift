@@ -89,8 +89,9 @@ final class ReplicationNode {
             if try replica.offset < end { return "\(replica.kind) is behind" }
             if try replica.client.run("DEBUG", "DIGEST") != digest { return "digests" }
         }
+        // Through a Redis in the middle only what a Redis knows is passed on.
+        let areOurs = kind == .apus && replicas.allSatisfy { $0.kind == .apus }
         for replica in replicas {
-            let areOurs = kind == .apus && replica.kind == .apus
             let (mine, theirs) = (
                 try details(amongOurs: areOurs), try replica.details(amongOurs: areOurs)
             )
