@@ -184,7 +184,7 @@ struct ReplicationTests {
         let process = primary.server.process
         let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd").count
         let limited = try ServerProcess.run([
-            "prlimit", "--pid", "\(process)", "--nofile=\(open + 1)",
+            "prlimit", "--pid", "\(process)", "--nofile=\(open)",
         ])
         #expect(limited.ending == .exited(0))
         try replica.send(["PSYNC", "?", "-1"])
