@@ -114,6 +114,9 @@ public enum Socket {
         try retrying("socketpair") { apus_socket_pair(&ends) }
         return (ends[0], ends[1])
     }
+
+    /// Lets the peer read the end of what was sent; receiving goes on.
+    public static func endSending(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
 }
 
 /// A timeout that survives interruptions.

@@ -172,10 +172,7 @@ import Testing
         let before = try Data(contentsOf: server.file("dump.rdb"))
         for number in 0..<50 { try client.run("SET", "new:\(number)", "1") }
         try client.run("BGSAVE")
-        let line = try #require(
-            server.log.split(separator: "\n").last { $0.contains("saving started by pid") })
-        let child = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
-        kill(child, SIGKILL)
+        kill(try child(of: server), SIGKILL)
         try wait("the child's end is noted") {
             server.log.contains("Background saving terminated by signal 9")
         }
@@ -184,6 +181,32 @@ import Testing
             "redis-cli", "-p", "\(server.port)", "INFO", "persistence",
         ])
         #expect(info.output.contains("rdb_last_bgsave_status:err"))
+    }
+
+    /// The process that saves in the background.
+    private func child(of server: ServerProcess) throws -> Int32 {
+        let line = try #require(
+            server.log.split(separator: "\n").last { $0.contains("saving started by pid") })
+        return try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+    }
+
+    @Test func `a child whose parent is killed ends and leaves the old snapshot`() throws {
+        let server = try ServerProcess("rdb-key-save-delay 100000")
+        let client = try server.connect()
+        try client.run("SET", "old", "1")
+        #expect(try client.run("SAVE") == "OK")
+        let before = try Data(contentsOf: server.file("dump.rdb"))
+        for number in 0..<1000 { try client.run("SET", "new:\(number)", "1") }
+        try client.run("BGSAVE")
+        let child = try child(of: server)
+        defer { kill(child, SIGKILL) }
+        server.kill(SIGKILL)
+        try server.waitForEnd()
+        try wait("the child ends") {
+            let status = try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8)
+            return status?.contains("State:\tZ") ?? true
+        }
+        #expect(try Data(contentsOf: server.file("dump.rdb")) == before)
     }
 
     @Test func `a broken snapshot stops the start`() throws {

@@ -67,6 +67,9 @@ struct ChildReporter {
         if now &- lastNanoseconds >= period { _ = tell(keys: keys) }
     }
 
+    /// Tells the parent, and ends the process where that is gone: nobody waits for the file, and it
+    /// must not take the place of one that a successor of the parent has written.
+    ///
     /// - Returns: what was told.
     mutating func tell(keys: Int) -> ChildReport {
         let start = Clock.monotonicNanoseconds()
@@ -76,10 +79,15 @@ struct ChildReporter {
         message.append(littleEndian: report.keys)
         message.append(littleEndian: report.copiedBytes)
         // A parent that does not read misses reports, and nothing else.
-        _ = Socket.send(descriptor, message.view.rawBuffer)
+        if case .closed = Socket.send(descriptor, message.view.rawBuffer) { Child.exit(1) }
         lastNanoseconds = Clock.monotonicNanoseconds()
         costNanoseconds = lastNanoseconds &- start
         return report
+    }
+
+    /// Waits until the parent lets the child go, or is gone.
+    func waitForLeave() throws(SystemError) {
+        _ = try Socket.wait(descriptor, for: .readable, milliseconds: -1)
     }
 }
 
@@ -184,6 +192,11 @@ extension Server {
     }
 
     // MARK: - The end
+
+    /// Lets go of a child that waits for it.
+    func giveLeave(toChildAt work: ForkedChild.Work) {
+        if let child = child(at: work) { Socket.endSending(child.reports) }
+    }
 
     /// Takes note of children that have ended.
     func reapChildren() {

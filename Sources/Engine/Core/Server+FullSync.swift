@@ -257,6 +257,9 @@ extension Server {
         }
         try File.writeAll(Array(mark.utf8), to: descriptor)
         _ = reporter.tell(keys: keys)
+        // It counts as at work until all was read.
+        FileDescriptor.close(descriptor)
+        try reporter.waitForLeave()
     }
 
     private static let piecesPerTurn = 16
@@ -281,6 +284,7 @@ extension Server {
                         + "replicas still up.")
                 network?.unwatchTransfer(transfer.descriptor)
                 transfer.isWatched = false
+                giveLeave(toChildAt: .snapshot)
                 finishTransfer()
             case .failed(let error):
                 log.warning("Diskless rdb transfer, read error: \(error.message)")
@@ -376,6 +380,7 @@ extension Server {
         replication.transfer = nil
         if transfer.isWatched { network?.unwatchTransfer(transfer.descriptor) }
         FileDescriptor.close(transfer.descriptor)
+        giveLeave(toChildAt: .snapshot)
         for connection in transfer.receivers {
             guard let replica = connection.replica else { continue }
             guard succeeded else {
