@@ -33,6 +33,7 @@ struct WordTests {
         "Sources/Engine/DataStructures/Listpack.swift": "entries of a packed run",
         "Sources/Engine/DataStructures/ListpackChain+Compression.swift": "nodes packed and opened",
         "Sources/Engine/DataStructures/ListpackChain.swift": "nodes with room at both ends",
+        "Sources/Engine/DataStructures/ListpackChain+Cursor.swift": "a walk over those nodes",
         "Sources/Engine/DataStructures/ListpackScanner.swift": "entries that nobody vouches for",
         "Sources/Engine/DataStructures/NameTraces.swift": "slots in a borrowed room",
         "Sources/Engine/DataStructures/PackedRecords.swift": "strings one behind the other",

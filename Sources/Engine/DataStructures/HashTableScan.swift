@@ -65,17 +65,24 @@ extension HashTable {
         return group.entry(at: place)
     }
 
-    /// Takes the next entries of a walk into `batch`, as many as it has room for, and asks for
-    /// their lines, so that the misses of a batch overlap; false at the end.
-    func nextEntries(from cursor: inout Cursor, into batch: inout ContiguousArray<Handle>) -> Bool {
-        batch.removeAll(keepingCapacity: true)
-        while batch.count < batch.capacity {
-            let entry = next(from: &cursor)
-            if entry.isNone { break }
-            Policy.prefetch(entry, context)
-            batch.append(entry)
-        }
-        return !batch.isEmpty
+    /// Shows every entry to `body`, which must not change the table.
+    ///
+    /// Entries are asked for a batch ahead, so that their misses overlap.
+    @inline(__always)
+    func forEach(_ body: (Handle) -> Void) {
+        var cursor = Cursor()
+        var batch: ContiguousArray<Handle> = []
+        batch.reserveCapacity(32)
+        repeat {
+            batch.removeAll(keepingCapacity: true)
+            while batch.count < 32 {
+                let entry = next(from: &cursor)
+                if entry.isNone { break }
+                Policy.prefetch(entry, context)
+                batch.append(entry)
+            }
+            for entry in batch { body(entry) }
+        } while !batch.isEmpty
     }
 
     // MARK: - SCAN

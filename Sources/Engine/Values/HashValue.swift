@@ -373,19 +373,11 @@ struct HashValue: RandomElements {
             while let field = next(from: &cursor) { body(field) }
             return
         }
-        let table = self.table
-        var cursor = FieldTable.Cursor()
-        var batch: ContiguousArray<Arena.Handle> = []
-        batch.reserveCapacity(Self.fieldsAhead)
-        while table.nextEntries(from: &cursor, into: &batch) {
-            for handle in batch {
-                let field = Self.field(FieldBlock(handle, arena))
-                if !isDue(field.deadline) { body(field) }
-            }
+        table.forEach { handle in
+            let field = Self.field(FieldBlock(handle, arena))
+            if !isDue(field.deadline) { body(field) }
         }
     }
-
-    private static var fieldsAhead: Int { 32 }
 
     /// One step of HSCAN: appends where fields are and returns the next cursor (0: done).
     ///

@@ -423,16 +423,8 @@ struct SetValue: RandomElements {
             while let member = next(from: &cursor) { body(member) }
             return
         }
-        let table = self.table
-        var cursor = MemberTable.Cursor()
-        var batch: ContiguousArray<Arena.Handle> = []
-        batch.reserveCapacity(Self.membersAhead)
-        while table.nextEntries(from: &cursor, into: &batch) {
-            for handle in batch { body(.bytes(MemberBlock(handle, arena).bytes)) }
-        }
+        table.forEach { body(.bytes(MemberBlock($0, arena).bytes)) }
     }
-
-    private static var membersAhead: Int { 32 }
 
     /// One step of SSCAN: appends where members are and returns the next cursor (0: done).
     ///

@@ -3,11 +3,15 @@ import Testing
 @testable import Engine
 
 @Suite struct NameTracesTests {
+    private func ground() -> (Arena, UnpackingRoom) {
+        let arena = Arena.create(rangeBytes: 1 << 24)
+        return (arena, UnpackingRoom.create(in: arena))
+    }
+
     @Test(arguments: [0, 1, 8, 100, 128, 5000])
     func `a name that came before is never called new`(most: Int) {
         var random = SeededRandom.make()
-        let arena = Arena.create(rangeBytes: 1 << 24)
-        let room = UnpackingRoom.create(in: arena)
+        let (arena, room) = ground()
         defer {
             room.destroy()
             arena.destroy()
@@ -31,8 +35,7 @@ import Testing
 
     @Test func `names of different hashes are new as long as there is room`() {
         var random = SeededRandom.make()
-        let arena = Arena.create(rangeBytes: 1 << 24)
-        let room = UnpackingRoom.create(in: arena)
+        let (arena, room) = ground()
         defer {
             room.destroy()
             arena.destroy()
