@@ -43,6 +43,11 @@ struct BlockedKeys {
     /// Clients that wait.
     var count: Int { clients.count }
     var isEmpty: Bool { clients.isEmpty }
+    /// Keys that somebody waits for, and those of them whose loss somebody must be told of.
+    ///
+    /// The second is O(keys).
+    var keyCount: Int { lines.count }
+    var keysMissedWhenLost: Int { lines.count { $0.value.hearing > 0 } }
 
     // MARK: - Waiting
 

@@ -154,22 +154,34 @@ extension Server {
         let before = call.reply.count
         let changesBefore = keyspace.counters.changes
         let start = TickScale.ticks()
-        do throws(CommandError) {
-            try commands.index.run(parked.command, &call)
-        } catch {
-            call.reply.error(error)
-            statistics.countError(call.reply.lastError)
-            statistics.countFailed(parked.command)
-        }
+        let mayRun = perform(&call)
         if keyspace.interest.contains(.propagation) {
             propagate(call, changesBefore: changesBefore)
         }
-        if !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
+        if mayRun && !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
         if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
         let goesOn = call.blocks
         giveOutputBack(&call)
         speaker = outer
         if !goesOn { unpark(connection) }
+    }
+
+    /// Runs the command of `call`; false, and an error, if its user has lost the right to it
+    /// meanwhile.
+    private func perform(_ call: inout Call) -> Bool {
+        if call.connection.gate.contains(.restricted), !passesAccess(&call, call.command) {
+            statistics.countError(call.reply.lastError)
+            statistics.countRejected(call.command)
+            return false
+        }
+        do throws(CommandError) {
+            try commands.index.run(call.command, &call)
+        } catch {
+            call.reply.error(error)
+            statistics.countError(call.reply.lastError)
+            statistics.countFailed(call.command)
+        }
+        return true
     }
 }
 

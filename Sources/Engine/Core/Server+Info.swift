@@ -115,8 +115,8 @@ extension Server {
         info.field("watching_clients", transactions.watched.clientCount)
         info.field("clients_in_timeout_table", timedWaiterCount)
         info.field("total_watched_keys", transactions.watched.keyCount)
-        info.field("total_blocking_keys", 0)
-        info.field("total_blocking_keys_on_nokey", 0)
+        info.field("total_blocking_keys", blocked.keyCount)
+        info.field("total_blocking_keys_on_nokey", blocked.keysMissedWhenLost)
     }
 
     // MARK: - Memory

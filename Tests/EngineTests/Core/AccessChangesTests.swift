@@ -47,6 +47,35 @@ import Testing
         #expect(client.run("EXEC").text?.hasPrefix("EXECABORT") == true)
     }
 
+    @Test func waitersAreCheckedWhenTheirKeyAppears() {
+        let server = TestServer()
+        let client = setUp(server, "+@all", "~k*")
+        client.run("BLPOP", "k1", "k2", "0")
+        server.run("ACL", "SETUSER", "u", "resetkeys", "~k1")
+        server.run("RPUSH", "k2", "kept")
+        #expect(
+            client.takeReplies() == [
+                .error(
+                    "NOPERM this user has no permissions to access one of the keys used as "
+                        + "arguments")
+            ])
+        #expect(server.run("LRANGE", "k2", "0", "-1") == [.bulk("kept")])
+        client.run("BLPOP", "k1", "0")
+        server.run("ACL", "SETUSER", "u", "-blpop")
+        server.run("RPUSH", "k1", "kept")
+        #expect(
+            client.takeReplies() == [
+                .error("NOPERM this user has no permissions to run the 'blpop' command")
+            ])
+        #expect(server.run("LLEN", "k1") == 1)
+        #expect(server.run("ACL", "LOG").elements.count == 2)
+        server.run("ACL", "SETUSER", "u", "+blpop")
+        #expect(client.run("BLPOP", "k1", "0") == [.bulk("k1"), .bulk("kept")])
+        let stats = server.run("INFO", "commandstats").text ?? ""
+        #expect(stats.contains("cmdstat_blpop:calls=3,"))
+        #expect(stats.contains("rejected_calls=2"))
+    }
+
     @Test func subscribersAreClosedWhenTheirChannelsAreRevoked() {
         for (command, name, rule) in [
             ("SUBSCRIBE", "c1", "&c1"), ("SUBSCRIBE", "c1", "&c*"), ("PSUBSCRIBE", "c*", "&c*"),

@@ -54,6 +54,22 @@ struct ServerBlockingTests {
         #expect(server.server.blocked.isEmpty)
     }
 
+    @Test func `INFO counts the keys that somebody waits for`() {
+        func counts() -> [Substring] {
+            (server.run("INFO", "clients").text ?? "").split(separator: "\r\n")
+                .filter { $0.hasPrefix("total_blocking_keys") }
+        }
+        let first = waiting("BLPOP", "a", "b", "0")
+        _ = waiting("BRPOP", "b", "0")
+        #expect(counts() == ["total_blocking_keys:2", "total_blocking_keys_on_nokey:0"])
+        server.run("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
+        _ = waiting("XREADGROUP", "GROUP", "g", "me", "BLOCK", "0", "STREAMS", "s", ">")
+        #expect(counts() == ["total_blocking_keys:3", "total_blocking_keys_on_nokey:1"])
+        server.run("RPUSH", "a", "1")
+        #expect(first.takeReplies() == [.bulks("a", "1")])
+        #expect(counts() == ["total_blocking_keys:2", "total_blocking_keys_on_nokey:1"])
+    }
+
     @Test func `waits on while the key is of another type`() {
         let client = waiting("BLPOP", "k", "0")
         server.run("SET", "k", "v")
