@@ -20,6 +20,8 @@ struct AppendOnlyReader: ~Copyable {
     }
 
     private let descriptor: Int32
+    /// Whether what stands behind an argument must be a line's end; who loads takes it as one.
+    private let checksLineEnds: Bool
     /// Bytes of the file that were read.
     private var readBytes: Int
     private let batch = RequestBatch()
@@ -34,8 +36,9 @@ struct AppendOnlyReader: ~Copyable {
     private static let blockBytes = 256 * 1024
 
     /// Reads an open file from `offset` on.
-    init(_ descriptor: Int32, from offset: Int = 0) {
+    init(_ descriptor: Int32, from offset: Int = 0, checksLineEnds: Bool = false) {
         self.descriptor = descriptor
+        self.checksLineEnds = checksLineEnds
         droppedBytes = offset
         readBytes = offset
     }
@@ -84,9 +87,26 @@ struct AppendOnlyReader: ~Copyable {
         case .request(let consumed):
             guard batch.parsedArguments > 0 else { return .malformed }
             batch.append(slot: 0, command: 0, inputEnd: consumed)
+            let arguments = batch.arguments(of: batch[0])
+            if checksLineEnds && !Self.linesEnd(bytes, around: arguments) { return .malformed }
             taken += consumed
-            return .request(batch.arguments(of: batch[0]))
+            return .request(arguments)
         }
+    }
+
+    /// Whether each of the arguments, which were found in `bytes`, stands on a line of its own.
+    private static func linesEnd(_ bytes: ByteView, around arguments: Arguments) -> Bool {
+        func line(after start: Int) -> Int {
+            bytes.dropFirst(start).firstIndex(of: 10).map { start + $0 + 1 } ?? bytes.count
+        }
+        var position = line(after: 0)
+        for index in 0..<arguments.count {
+            position = line(after: position) + arguments[index].count
+            guard position + 2 <= bytes.count, bytes[position] == 13, bytes[position + 1] == 10
+            else { return false }
+            position += 2
+        }
+        return true
     }
 
     private mutating func fill() throws(SystemError) {

@@ -141,7 +141,8 @@ struct AppendOnlyCheck {
             if size == 0 { return say("\(kind) \(path) is empty\n") }
             isSound = try isSnapshotSound(path, file.descriptor, size, &extent)
             if isSound {
-                var reader = AppendOnlyReader(file.descriptor, from: extent.bytes)
+                var reader = AppendOnlyReader(
+                    file.descriptor, from: extent.bytes, checksLineEnds: true)
                 measure(&reader, &extent)
             }
         } catch {

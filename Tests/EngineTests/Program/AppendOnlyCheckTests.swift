@@ -51,6 +51,18 @@ import Testing
         return try read("snapshot")
     }
 
+    @Test func `an argument that its line does not end with is none`() throws {
+        let sound = requests("SET k v", "PING")
+        let spoiled = [UInt8]("*2\r\n$4\r\nECHO\r\n$2\r\n\r\nxx".utf8)
+        for (bytes, isSound) in [(sound + request("ECHO a") + sound, true), (sound + spoiled, false)]
+        {
+            try write("a.aof", bytes)
+            let (status, said) = check(path("a.aof"))
+            #expect(status == (isSound ? 0 : 1))
+            #expect(said.contains("ok_up_to=\(isSound ? bytes.count : sound.count),"))
+        }
+    }
+
     private static let manifest = """
         file a.1.base.rdb seq 1 type b
         file a.1.incr.aof seq 1 type i
