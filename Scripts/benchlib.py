@@ -32,6 +32,9 @@ OPTIONS = {
     "save": "", "appendonly": "no", "io-threads": "1", "protected-mode": "no",
     "maxclients": "20000", "bind": "127.0.0.1", "loglevel": "warning", "hz": "10",
 }
+APPEND_ONLY = {
+    "appendonly": "yes", "appendfsync": "everysec", "auto-aof-rewrite-percentage": "0",
+}
 NOISE_LIMIT = 0.05  # cores that other programs may take during a sample
 NOISE_RETRIES = 2
 
