@@ -99,7 +99,7 @@ extension Server {
     /// Sends what the turn produced; what the kernel does not take waits for room.
     @inline(never)
     func sendReplies() {
-        while let connection = replying.next() {
+        while let connection = replying.next() ?? listening.next() {
             connection.isInReplyList = false
             if connection.transport.isOpen { send(connection) }
         }

@@ -75,6 +75,7 @@ extension Server {
     private func evictClientsFirst() {
         if isOverMemoryLimit {
             replying.forEach { countMemory(of: $0) }
+            listening.forEach { countMemory(of: $0) }
         }
         if clientMemory.isExceeded { evictClients() }
     }

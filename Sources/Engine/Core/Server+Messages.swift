@@ -58,7 +58,13 @@ extension Server {
     ///
     /// Turning replies off does not concern it. Who does not read is cut off by the output limit of
     /// its class, at the end of the turn, so that a delivery never changes who listens.
-    func deliver(_ message: ByteView, to connection: Connection) {
+    ///
+    /// A publication leaves after the turn's replies: while it goes out to many, publishers already
+    /// send what the next turn takes together. What a cache must forget leaves before the reply to
+    /// who changed it, so that nobody who knows of the change reads the old value.
+    func deliver(
+        _ message: ByteView, to connection: Connection, isPublication: Bool = false
+    ) {
         if connection.gate.contains(.closing) { return }
         if connection.id == speaker {
             return withHeldMessages {
@@ -71,7 +77,9 @@ extension Server {
         }
         if !connection.reply.messageIfRoom(message) { connection.withReply { $0.message(message) } }
         if connection.reply.count > ReplyBlock.standardCapacity { limitOutput(of: connection) }
-        scheduleReply(connection)
+        if connection.isInReplyList { return }
+        connection.isInReplyList = true
+        if isPublication { listening.append(connection) } else { replying.append(connection) }
     }
 
     func deliver(_ message: [UInt8], to connection: Connection) {

@@ -54,7 +54,8 @@ extension Server {
         subscriptions.message.bulk(text)
         let message = subscriptions.message.view
         for subscriber in subscribers {
-            if let connection = connections.at(Int(subscriber)) { deliver(message, to: connection) }
+            guard let connection = connections.at(Int(subscriber)) else { continue }
+            deliver(message, to: connection, isPublication: true)
         }
         // A large message is not kept.
         if message.count > ReplyBlock.standardCapacity { subscriptions.message = ReplyWriter() }

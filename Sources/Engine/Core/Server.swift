@@ -35,6 +35,8 @@ final class Server {
     let slots = InputSlots()
     /// Connections with replies to send at the end of the turn.
     let replying = ConnectionList()
+    /// Connections that only hear what others published; sent to after those.
+    let listening = ConnectionList()
     /// Connections to close at the end of the turn.
     let closing = ConnectionList()
     /// Connections whose kept requests can go on.
