@@ -1,9 +1,12 @@
 #include "include/heap.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static atomic_size_t bytes_in_use;
+static int only_gives_back;
 
 static void *counted(void *block) {
     if (block) atomic_fetch_add_explicit(&bytes_in_use, malloc_usable_size(block), memory_order_relaxed);
@@ -41,8 +44,18 @@ void *apus_heap_reallocate(void *block, size_t bytes) {
     return moved;
 }
 
+void apus_heap_only_give_back(int only) { only_gives_back = only; }
+
+static void give_back_pages(void *block) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = ((uintptr_t)block + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)block + malloc_usable_size(block)) & ~(page - 1);
+    if (start < end) madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 void apus_heap_free(void *block) {
     if (!block) return;
+    if (only_gives_back) return give_back_pages(block);
     atomic_fetch_sub_explicit(&bytes_in_use, malloc_usable_size(block), memory_order_relaxed);
     free(block);
 }

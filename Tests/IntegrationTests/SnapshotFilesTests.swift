@@ -100,6 +100,40 @@ import Testing
         #expect(try field("current_save_keys_total", client) == "0")
     }
 
+    @Test func `the child gives back what it has written`() throws {
+        let server = try ServerProcess("rdb-key-save-delay 20000\nenable-debug-command yes")
+        let client = try server.connect()
+        let text = String(repeating: "a long text ", count: 200)
+        for number in 0..<20 {
+            try client.run("SET", "string:\(number)", String(repeating: text, count: 100))
+            for element in 0..<100 {
+                try client.run("RPUSH", "list:\(number)", text)
+                try client.run("HSET", "hash:\(number)", "field:\(element)", text)
+                try client.run("ZADD", "zset:\(number)", "\(element)", "\(element) \(text)")
+                try client.run("XADD", "stream:\(number)", "*", "field", text)
+            }
+        }
+        let bytes = 5 * 20 * 100 * text.utf8.count
+        let digest = try client.run("DEBUG", "DIGEST")
+        try client.run("BGSAVE")
+        // What the parent has no more is the child's alone, and counts as copied.
+        for number in 0..<20 {
+            try client.run(
+                "DEL", "string:\(number)", "list:\(number)", "hash:\(number)",
+                "zset:\(number)", "stream:\(number)")
+        }
+        #expect(try field("rdb_bgsave_in_progress", client) == "1")
+        try wait("the child succeeds") {
+            server.log.contains("Background saving terminated with success")
+        }
+        let copied = try #require(Int(try field("rdb_last_cow_size", client)))
+        #expect(copied < bytes / 4)
+        server.kill(SIGKILL)
+        try server.waitForEnd()
+        try server.restart()
+        #expect(try server.connect().run("DEBUG", "DIGEST") == digest)
+    }
+
     @Test func `who comes while a snapshot loads is told to wait`() throws {
         let server = try ServerProcess(
             "rdbcompression no\nkey-load-delay 500\nloading-process-events-interval-bytes 1024\n"

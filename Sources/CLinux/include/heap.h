@@ -17,5 +17,8 @@ void *apus_heap_reallocate(void *block, size_t bytes);
 void *apus_heap_try_allocate(size_t bytes);
 void *apus_heap_try_reallocate(void *block, size_t bytes);
 void apus_heap_free(void *block);
+/// From now on `apus_heap_free` gives the whole pages inside a block back to the system and frees
+/// nothing, until told otherwise; for a forked child, whose memory is a copy. Not for threads.
+void apus_heap_only_give_back(int only);
 /// The bytes really taken by `block`, at least what was asked for.
 static inline size_t apus_heap_size(void *block) { return block ? malloc_usable_size(block) : 0; }

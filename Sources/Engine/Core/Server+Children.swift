@@ -152,6 +152,7 @@ extension Server {
     ) -> Never {
         var reporter = reporter
         log.role = .child
+        keyspace.isCopy = true
         showTitle(of: title)
         network?.forgetListeners()
         _ = adjustOutOfMemoryScore(of: .child)

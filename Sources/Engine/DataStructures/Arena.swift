@@ -63,6 +63,8 @@ struct Arena {
         var returnedSpan: UInt32 = 0
         var residentSpanCount = 0
         var returnedSpanCount = 0
+        /// See `onlyGivesBack`.
+        var onlyGivesBack = false
     }
 
     /// What is known of a span; all zero but `next`: never used, or in a pool.
@@ -179,6 +181,7 @@ struct Arena {
         let offset = UInt16(truncatingIfNeeded: Int(bitPattern: block) >> 3) & 0x1fff
         assert(Int(offset) % steps == 0 && offset < record.pointee.bump, "not the start of a block")
         let wasFull = record.pointee.isFull
+        if state.pointee.onlyGivesBack { return giveBack(span, index) }
         #if DEBUG
             let word = block.load(as: UInt64.self)
             precondition(word >> 16 != Arena.mark(of: block), "a block is freed twice")
@@ -287,6 +290,25 @@ struct Arena {
     /// than are kept; a system call of some ten microseconds each.
     func returnPages(limit: Int) {
         for _ in 0..<Swift.min(limit, excessSpans) { returnPagesOfOneSpan() }
+    }
+
+    /// Whether `free` frees nothing, but gives the pages of a span back to the system once it was
+    /// called for all its blocks.
+    ///
+    /// For a forked child, whose memory is a copy: no page is written to, which would be one more
+    /// to copy, and none is used again.
+    var onlyGivesBack: Bool {
+        get { state.pointee.onlyGivesBack }
+        nonmutating set { state.pointee.onlyGivesBack = newValue }
+    }
+
+    @inline(never)
+    private func giveBack(_ span: UInt32, _ index: Int) {
+        let record = state.pointee.records + Int(span)
+        record.pointee.live -= 1
+        guard record.pointee.live == 0 else { return }
+        if !record.pointee.isFull { unlink(span, index) }
+        madvise(start(of: span), Arena.spanBytes, MADV_DONTNEED)
     }
 
     /// Gives the pages of all free spans back to the system; O(free spans), a system call each.

@@ -401,6 +401,7 @@ extension HashTable {
     private func freeChildren(of group: TagGroup) {
         let arena = state.pointee.arena
         var child = group.child
+        if child.isNone { return }
         group.setChild(.none)
         while !child.isNone {
             let next = TagGroup(at: arena.address(child)).child

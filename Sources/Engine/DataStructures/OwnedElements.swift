@@ -15,8 +15,15 @@ extension HashTable where Policy: OwningTablePolicy {
     /// Takes `limit` entries or a few more out, if there are so many, and frees them; returns how
     /// many.
     ///
-    /// To be called again, for a large table, while others are served between two calls.
+    /// To be called again, for a large table, while others are served between two calls. With
+    /// `.max` all go at once, and of the table nothing is written to.
     func freeElements(about limit: Int, in arena: Arena) -> Int {
+        if limit == .max {
+            let freed = count
+            forEach { Policy.Element($0, arena).free(in: arena) }
+            removeAll()
+            return freed
+        }
         var freed = 0
         while freed < limit && !isEmpty {
             var handles: ContiguousArray<Handle> = []

@@ -121,6 +121,7 @@ struct Keyspace {
         var expiryPolicy = ExpiryPolicy.remove
         var leavesAccessUntouched = false
         var isShared = false
+        var isCopy = false
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
@@ -289,6 +290,12 @@ struct Keyspace {
             state.pointee.leavesAccessUntouched = newValue
             followAccesses()
         }
+    }
+
+    /// Whether this is a forked child's copy, which is there to be written down once.
+    var isCopy: Bool {
+        get { state.pointee.isCopy }
+        nonmutating set { state.pointee.isCopy = newValue }
     }
 
     /// Whether a child shares the memory: what is only read is not written to then.
@@ -460,6 +467,24 @@ struct Keyspace {
         } else {
             state.pointee.graveyard.collections.append(collection)
         }
+    }
+
+    /// Whoever writes the keyspace down has done so with this entry and needs its value no more.
+    ///
+    /// A forked child gives the value's pages back to the system, so that the kernel need not copy
+    /// them when the parent writes to them. Nothing is freed, and next to nothing written to.
+    func isWritten(_ entry: Entry) {
+        if !isCopy || (entry.isString && entry.stringEncoding != .heap) { return }
+        arena.onlyGivesBack = true
+        apus_heap_only_give_back(1)
+        if entry.isString {
+            apus_heap_free(entry.heapBlock)
+        } else {
+            var collection = CollectionValue(of: entry)
+            _ = collection.free(blocks: .max, in: arena)
+        }
+        apus_heap_only_give_back(0)
+        arena.onlyGivesBack = false
     }
 
     func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }

@@ -31,6 +31,7 @@ struct CommandSnapshotWriter {
             var cursor = HashTable<KeyPolicy>.Cursor()
             while let entry = keyspace[index].nextEntry(from: &cursor) {
                 write(entry, of: keyspace[index], to: &output)
+                keyspace.isWritten(entry)
                 keys += 1
                 onProgress(keys)
                 if output.count >= Self.flushBytes { try flush(&output, to: descriptor) }

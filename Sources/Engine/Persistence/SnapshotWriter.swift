@@ -27,7 +27,8 @@ struct SnapshotFacts {
 ///
 /// The oldest version that carries the data is chosen, so that every peer that can hold the data can
 /// read it: 10, unless fields of hashes have deadlines. Promises: nothing in the keyspace is written
-/// to. Costs: one walk over the tables; no memory but the writer's buffer.
+/// to; of a forked child's copy, values that were written are given back. Costs: one walk over the
+/// tables; no memory but the writer's buffer.
 struct SnapshotWriter {
     let keyspace: Keyspace
     let facts: SnapshotFacts
@@ -110,6 +111,7 @@ struct SnapshotWriter {
             }
             for entry in batch {
                 write(entry, of: database, to: &writer)
+                keyspace.isWritten(entry)
                 keys &+= 1
                 tell(keys, onProgress)
             }

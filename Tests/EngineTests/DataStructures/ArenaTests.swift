@@ -70,6 +70,26 @@ import Testing
         #expect(arena.committedBytes == 200 * Arena.spanBytes)
     }
 
+    @Test func aCopyGivesSpansBackWhoseBlocksAllWere() {
+        let arena = Arena.create()
+        defer { arena.destroy() }
+        let blocks = (0..<24).map { _ in arena.allocate(Arena.largestBlock) }
+        for block in blocks { arena.address(block).storeBytes(of: 7, as: UInt64.self) }
+        func holds(_ block: Arena.Handle) -> Bool {
+            arena.address(block).load(as: UInt64.self) == 7
+        }
+        // Three spans: of the first all blocks, of the second all but one.
+        arena.onlyGivesBack = true
+        for block in blocks[0..<15] { arena.free(block, Arena.largestBlock) }
+        arena.onlyGivesBack = false
+        #expect(blocks[0..<8].allSatisfy { !holds($0) })
+        #expect(blocks[8..<24].allSatisfy { holds($0) })
+        // What is needed for a moment comes from elsewhere.
+        let fresh = arena.allocate(Arena.largestBlock)
+        #expect(!blocks.contains(fresh))
+        arena.free(fresh, Arena.largestBlock)
+    }
+
     @Test func anExhaustedRangeAnswersNone() {
         let arena = Arena.create(unitShift: 3, rangeBytes: 64 * Arena.spanBytes)
         defer { arena.destroy() }
