@@ -54,8 +54,9 @@ import Testing
     @Test func `an argument that its line does not end with is none`() throws {
         let sound = requests("SET k v", "PING")
         let spoiled = [UInt8]("*2\r\n$4\r\nECHO\r\n$2\r\n\r\nxx".utf8)
-        for (bytes, isSound) in [(sound + request("ECHO a") + sound, true), (sound + spoiled, false)]
-        {
+        for (bytes, isSound) in [
+            (sound + request("ECHO a") + sound, true), (sound + spoiled, false),
+        ] {
             try write("a.aof", bytes)
             let (status, said) = check(path("a.aof"))
             #expect(status == (isSound ? 0 : 1))
