@@ -69,8 +69,9 @@ final class Connection {
     /// Whether epoll watches for room to write, and for bytes to read.
     var watchesWritable = false
     var watchesReadable = true
-    /// In the list of connections with replies to send.
+    /// In the list of connections with replies to send, and in that of those with publications.
     var isInReplyList = false
+    var isInListenerList = false
     /// When the soft limit of the output buffer was first exceeded; 0: it is not.
     var softLimitSince: Int64 = 0
     /// Its share in the memory that `maxmemory-clients` limits, as counted last.

@@ -99,9 +99,14 @@ extension Server {
     /// Sends what the turn produced; what the kernel does not take waits for room.
     @inline(never)
     func sendReplies() {
-        while let connection = replying.next() ?? listening.next() {
+        while let connection = replying.next() {
             connection.isInReplyList = false
             if connection.transport.isOpen { send(connection) }
+        }
+        // What also had a reply has nothing left to send.
+        while let connection = listening.next() {
+            connection.isInListenerList = false
+            if connection.transport.isOpen && !connection.reply.isEmpty { send(connection) }
         }
     }
 

@@ -77,9 +77,13 @@ extension Server {
         }
         if !connection.reply.messageIfRoom(message) { connection.withReply { $0.message(message) } }
         if connection.reply.count > ReplyBlock.standardCapacity { limitOutput(of: connection) }
-        if connection.isInReplyList { return }
-        connection.isInReplyList = true
-        if isPublication { listening.append(connection) } else { replying.append(connection) }
+        if isPublication { scheduleMessage(connection) } else { scheduleReply(connection) }
+    }
+
+    private func scheduleMessage(_ connection: Connection) {
+        if connection.isInReplyList || connection.isInListenerList { return }
+        connection.isInListenerList = true
+        listening.append(connection)
     }
 
     func deliver(_ message: [UInt8], to connection: Connection) {

@@ -108,4 +108,35 @@ struct ServerPubSubTests {
             server.client.takeReplies()
                 == ["OK", .push([.bulk("message"), .bulk("__keyspace@0__:a"), .bulk("set")])])
     }
+
+    @Test func `publications leave after replies, and invalidations before`() {
+        let server = TestServer()
+        let engine = server.server
+        let (listener, both) = (server.connect(), server.connect())
+        for client in [listener, both] {
+            client.run("HELLO", "3")
+            client.run("SUBSCRIBE", "news")
+        }
+        both.run("CLIENT", "TRACKING", "ON")
+        both.run("GET", "key")
+        engine.sendReplies()
+        func waiting(_ list: borrowing ConnectionList) -> [UInt64] {
+            var found: [UInt64] = []
+            list.forEach { found.append($0.id) }
+            return found
+        }
+        server.run("PUBLISH", "news", "1")
+        server.run("PUBLISH", "news", "2")
+        #expect(waiting(engine.replying) == [])
+        #expect(waiting(engine.listening) == [listener, both].map(\.connection.id))
+        server.run("SET", "key", "new")
+        engine.scheduleReply(server.client.connection)
+        #expect(waiting(engine.replying).first == both.connection.id)
+        server.run("PUBLISH", "news", "3")
+        #expect(waiting(engine.listening).count == 2)
+        engine.sendReplies()
+        #expect(waiting(engine.replying) == [] && waiting(engine.listening) == [])
+        server.run("PUBLISH", "news", "4")
+        #expect(waiting(engine.listening).count == 2)
+    }
 }
