@@ -152,7 +152,7 @@ extension Server {
     ) -> Never {
         var reporter = reporter
         log.role = .child
-        keyspace.isCopy = true
+        keyspace.becomeCopy()
         showTitle(of: title)
         network?.forgetListeners()
         _ = adjustOutOfMemoryScore(of: .child)

@@ -65,13 +65,17 @@ extension Server {
 
     /// Writes the file that the settings name, and says so in the log.
     ///
+    /// - Parameter whenOnDisk: is called when all is written, before the file takes its place.
     /// - Throws: what hindered it; the old file stands then.
-    private func writeSnapshot(_ onProgress: (Int) -> Void) throws(SystemError) {
+    private func writeSnapshot(
+        _ onProgress: (Int) -> Void, whenOnDisk: () -> Void = {}
+    ) throws(SystemError) {
         let temporary = Self.temporarySnapshot(of: Process.processIdentifier)
         do throws(SystemError) {
             let file = try File(temporary, .create)
             try fillSnapshot(file.descriptor, onProgress)
             try file.sync()
+            whenOnDisk()
             try File.rename(temporary, to: settings.snapshotFileName)
         } catch {
             File.removeIfPresent(temporary)
@@ -157,12 +161,13 @@ extension Server {
     }
 
     private func saveAsChild(_ reporter: inout ChildReporter) throws(SystemError) {
-        var keys = 0
+        var (keys, copied) = (0, 0)
         try writeSnapshot { written in
             keys = written
             reporter.tellNowAndThen(keys: written)
+        } whenOnDisk: {
+            copied = reporter.tell(keys: keys).copiedBytes
         }
-        let copied = reporter.tell(keys: keys).copiedBytes
         log.notice(
             "Fork CoW for RDB: current \(copied >> 20) MB, "
                 + "peak \(reporter.mostCopiedBytes >> 20) MB")

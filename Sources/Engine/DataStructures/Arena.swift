@@ -295,8 +295,8 @@ struct Arena {
     /// Whether `free` frees nothing, but gives the pages of a span back to the system once it was
     /// called for all its blocks.
     ///
-    /// For a forked child, whose memory is a copy: no page is written to, which would be one more
-    /// to copy, and none is used again.
+    /// For a forked child, whose memory is a copy, and to its end: no page is written to, which would
+    /// be one more to copy, and none is used again.
     var onlyGivesBack: Bool {
         get { state.pointee.onlyGivesBack }
         nonmutating set { state.pointee.onlyGivesBack = newValue }

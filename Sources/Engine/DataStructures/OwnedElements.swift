@@ -16,7 +16,7 @@ extension HashTable where Policy: OwningTablePolicy {
     /// many.
     ///
     /// To be called again, for a large table, while others are served between two calls. With
-    /// `.max` all go at once, and of the table nothing is written to.
+    /// `.max` all go at once, and of the table hardly anything is written to.
     func freeElements(about limit: Int, in arena: Arena) -> Int {
         if limit == .max {
             let freed = count

@@ -293,9 +293,15 @@ struct Keyspace {
     }
 
     /// Whether this is a forked child's copy, which is there to be written down once.
-    var isCopy: Bool {
+    private(set) var isCopy: Bool {
         get { state.pointee.isCopy }
         nonmutating set { state.pointee.isCopy = newValue }
+    }
+
+    /// Takes note that this is a forked child's copy, for the rest of the process.
+    func becomeCopy() {
+        isCopy = true
+        arena.onlyGivesBack = true
     }
 
     /// Whether a child shares the memory: what is only read is not written to then.
@@ -473,9 +479,9 @@ struct Keyspace {
     ///
     /// A forked child gives the value's pages back to the system, so that the kernel need not copy
     /// them when the parent writes to them. Nothing is freed, and next to nothing written to.
-    func isWritten(_ entry: Entry) {
+    func noteWritten(_ entry: Entry) {
         if !isCopy || (entry.isString && entry.stringEncoding != .heap) { return }
-        arena.onlyGivesBack = true
+        // The writer's own buffers come from the heap, and go back to it.
         apus_heap_only_give_back(1)
         if entry.isString {
             apus_heap_free(entry.heapBlock)
@@ -484,7 +490,6 @@ struct Keyspace {
             _ = collection.free(blocks: .max, in: arena)
         }
         apus_heap_only_give_back(0)
-        arena.onlyGivesBack = false
     }
 
     func bury(table: HashTable<KeyPolicy>) { state.pointee.graveyard.tables.append(table) }

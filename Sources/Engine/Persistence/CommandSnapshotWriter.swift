@@ -4,8 +4,8 @@ import Reactor
 /// Writes all databases as requests that make them, for a base of the append-only file that is to have
 /// no snapshot in it: SELECT, then a RESTORE a key.
 ///
-/// Promises: nothing in the keyspace is written to. Costs: the serialized form of one key at a time in
-/// memory.
+/// Promises: nothing in the keyspace is written to; of a forked child's copy, values that were written
+/// are given back. Costs: the serialized form of one key at a time in memory.
 struct CommandSnapshotWriter {
     let keyspace: Keyspace
     let compresses: Bool
@@ -31,7 +31,7 @@ struct CommandSnapshotWriter {
             var cursor = HashTable<KeyPolicy>.Cursor()
             while let entry = keyspace[index].nextEntry(from: &cursor) {
                 write(entry, of: keyspace[index], to: &output)
-                keyspace.isWritten(entry)
+                keyspace.noteWritten(entry)
                 keys += 1
                 onProgress(keys)
                 if output.count >= Self.flushBytes { try flush(&output, to: descriptor) }

@@ -111,7 +111,7 @@ struct SnapshotWriter {
             }
             for entry in batch {
                 write(entry, of: database, to: &writer)
-                keyspace.isWritten(entry)
+                keyspace.noteWritten(entry)
                 keys &+= 1
                 tell(keys, onProgress)
             }

@@ -81,13 +81,15 @@ import Testing
         // Three spans: of the first all blocks, of the second all but one.
         arena.onlyGivesBack = true
         for block in blocks[0..<15] { arena.free(block, Arena.largestBlock) }
-        arena.onlyGivesBack = false
         #expect(blocks[0..<8].allSatisfy { !holds($0) })
         #expect(blocks[8..<24].allSatisfy { holds($0) })
         // What is needed for a moment comes from elsewhere.
         let fresh = arena.allocate(Arena.largestBlock)
         #expect(!blocks.contains(fresh))
+        arena.address(fresh).storeBytes(of: 7, as: UInt64.self)
         arena.free(fresh, Arena.largestBlock)
+        arena.free(blocks[15], Arena.largestBlock)
+        #expect(!holds(fresh) && !holds(blocks[15]) && holds(blocks[16]))
     }
 
     @Test func anExhaustedRangeAnswersNone() {
