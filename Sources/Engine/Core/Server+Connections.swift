@@ -103,7 +103,12 @@ extension Server {
             connection.isInReplyList = false
             if connection.transport.isOpen { send(connection) }
         }
-        // What also had a reply has nothing left to send.
+        if !listening.isEmpty { sendPublications() }
+    }
+
+    /// Sends what was published to those who had no reply to be sent with it.
+    @inline(never)
+    private func sendPublications() {
         while let connection = listening.next() {
             connection.isInListenerList = false
             if connection.transport.isOpen && !connection.reply.isEmpty { send(connection) }
