@@ -198,15 +198,23 @@ import Testing
         #expect(try client.run("PING") == "PONG")
     }
 
-    @Test func `a killed child leaves the old snapshot`() throws {
+    /// A server that saves so many keys in the background, slowly: the child, and the file before.
+    private func saving(_ keys: Int) throws -> (server: ServerProcess, child: Int32, before: Data) {
         let server = try ServerProcess("rdb-key-save-delay 100000")
         let client = try server.connect()
-        try client.run("SET", "old", "1")
         #expect(try client.run("SAVE") == "OK")
         let before = try Data(contentsOf: server.file("dump.rdb"))
-        for number in 0..<50 { try client.run("SET", "new:\(number)", "1") }
+        for number in 0..<keys { try client.run("SET", "new:\(number)", "1") }
         try client.run("BGSAVE")
-        kill(try child(of: server), SIGKILL)
+        let line = try #require(
+            server.log.split(separator: "\n").last { $0.contains("saving started by pid") })
+        let child = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+        return (server, child, before)
+    }
+
+    @Test func `a killed child leaves the old snapshot`() throws {
+        let (server, child, before) = try saving(50)
+        kill(child, SIGKILL)
         try wait("the child's end is noted") {
             server.log.contains("Background saving terminated by signal 9")
         }
@@ -217,22 +225,10 @@ import Testing
         #expect(info.output.contains("rdb_last_bgsave_status:err"))
     }
 
-    /// The process that saves in the background.
-    private func child(of server: ServerProcess) throws -> Int32 {
-        let line = try #require(
-            server.log.split(separator: "\n").last { $0.contains("saving started by pid") })
-        return try #require(line.split(separator: " ").last.flatMap { Int32($0) })
-    }
-
-    @Test func `a child whose parent is killed ends and leaves the old snapshot`() throws {
-        let server = try ServerProcess("rdb-key-save-delay 100000")
-        let client = try server.connect()
-        try client.run("SET", "old", "1")
-        #expect(try client.run("SAVE") == "OK")
-        let before = try Data(contentsOf: server.file("dump.rdb"))
-        for number in 0..<1000 { try client.run("SET", "new:\(number)", "1") }
-        try client.run("BGSAVE")
-        let child = try child(of: server)
+    /// Few keys are written before the child would report for the first time.
+    @Test(arguments: [5, 1000])
+    func `a child whose parent is killed ends and leaves the old snapshot`(keys: Int) throws {
+        let (server, child, before) = try saving(keys)
         defer { kill(child, SIGKILL) }
         server.kill(SIGKILL)
         try server.waitForEnd()

@@ -77,10 +77,10 @@ extension Server {
         }
         if !connection.reply.messageIfRoom(message) { connection.withReply { $0.message(message) } }
         if connection.reply.count > ReplyBlock.standardCapacity { limitOutput(of: connection) }
-        if isPublication { scheduleMessage(connection) } else { scheduleReply(connection) }
+        if isPublication { schedulePublication(connection) } else { scheduleReply(connection) }
     }
 
-    private func scheduleMessage(_ connection: Connection) {
+    private func schedulePublication(_ connection: Connection) {
         if connection.isInReplyList || connection.isInListenerList { return }
         connection.isInListenerList = true
         listening.append(connection)

@@ -296,7 +296,8 @@ struct Arena {
     /// called for all its blocks.
     ///
     /// For a forked child, whose memory is a copy, and to its end: no page is written to, which would
-    /// be one more to copy, and none is used again.
+    /// be one more to copy, and none is used again. What `checkInvariants` asks of spans without a
+    /// live block does not hold from then on.
     var onlyGivesBack: Bool {
         get { state.pointee.onlyGivesBack }
         nonmutating set { state.pointee.onlyGivesBack = newValue }

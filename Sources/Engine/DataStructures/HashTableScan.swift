@@ -70,12 +70,13 @@ extension HashTable {
     /// Entries are asked for a batch ahead, so that their misses overlap.
     @inline(__always)
     func forEach(_ body: (Handle) -> Void) {
+        let ahead = 32
         var cursor = Cursor()
         var batch: ContiguousArray<Handle> = []
-        batch.reserveCapacity(32)
+        batch.reserveCapacity(ahead)
         repeat {
             batch.removeAll(keepingCapacity: true)
-            while batch.count < 32 {
+            while batch.count < ahead {
                 let entry = next(from: &cursor)
                 if entry.isNone { break }
                 Policy.prefetch(entry, context)

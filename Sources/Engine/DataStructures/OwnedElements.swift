@@ -51,11 +51,7 @@ extension HashTable where Policy: OwningTablePolicy {
     /// O(n).
     func elementBytes(in arena: Arena) -> Int {
         var bytes = 0
-        var cursor = Cursor()
-        while true {
-            let handle = next(from: &cursor)
-            if handle.isNone { return bytes }
-            bytes += Policy.Element(handle, arena).memoryBytes(in: arena)
-        }
+        forEach { bytes += Policy.Element($0, arena).memoryBytes(in: arena) }
+        return bytes
     }
 }

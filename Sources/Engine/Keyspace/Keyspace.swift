@@ -121,7 +121,6 @@ struct Keyspace {
         var expiryPolicy = ExpiryPolicy.remove
         var leavesAccessUntouched = false
         var isShared = false
-        var isCopy = false
         var earliestDeadline = Int64.max
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
@@ -292,17 +291,9 @@ struct Keyspace {
         }
     }
 
-    /// Whether this is a forked child's copy, which is there to be written down once.
-    private(set) var isCopy: Bool {
-        get { state.pointee.isCopy }
-        nonmutating set { state.pointee.isCopy = newValue }
-    }
-
-    /// Takes note that this is a forked child's copy, for the rest of the process.
-    func becomeCopy() {
-        isCopy = true
-        arena.onlyGivesBack = true
-    }
+    /// Takes note that this is a forked child's copy, there to be written down once, for the rest of
+    /// the process.
+    func becomeCopy() { arena.onlyGivesBack = true }
 
     /// Whether a child shares the memory: what is only read is not written to then.
     var isShared: Bool {
@@ -480,7 +471,7 @@ struct Keyspace {
     /// A forked child gives the value's pages back to the system, so that the kernel need not copy
     /// them when the parent writes to them. Nothing is freed, and next to nothing written to.
     func noteWritten(_ entry: Entry) {
-        if !isCopy || (entry.isString && entry.stringEncoding != .heap) { return }
+        guard arena.onlyGivesBack, !entry.isString || entry.stringEncoding == .heap else { return }
         // The writer's own buffers come from the heap, and go back to it.
         apus_heap_only_give_back(1)
         if entry.isString {
