@@ -6,6 +6,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,12 @@ int apus_start_writeback(int fd, int64_t offset, int64_t count) {
 }
 
 pid_t apus_fork(void) { return fork(); }
+
+int apus_usable_processors(void) {
+    cpu_set_t usable;
+    // More processors than such a set has room for are more than one.
+    return sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 2;
+}
 
 int apus_ignore_signal(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
 int apus_default_signal(int number) { return signal(number, SIG_DFL) == SIG_ERR ? -1 : 0; }

@@ -40,12 +40,12 @@ public final class Background {
     private let box: Box
     private var thread = pthread_t()
 
-    /// Starts the thread.
+    /// Starts the thread, with a name of at most 15 bytes.
     ///
     /// - Throws: EMFILE, or EAGAIN where no thread can be had.
-    public init() throws(SystemError) {
+    public init(named name: String = "background") throws(SystemError) {
         let announcement = FileDescriptor(owning: try retrying("eventfd") { apus_eventfd() })
-        box = Box(descriptor: announcement.release())
+        box = Box(descriptor: announcement.release(), name: name)
 
         var everything = sigset_t()
         var before = sigset_t()
@@ -57,7 +57,6 @@ public final class Background {
         let code = pthread_create(
             &thread, nil,
             { argument in
-                apus_name_thread("background")
                 if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().work() }
                 return nil
             }, retained.toOpaque())
@@ -89,7 +88,7 @@ public final class Background {
     /// Those of them that are `.free`.
     public var pendingFrees: Int { box.locked { $0.pending.frees } }
 
-    /// Waits until every job submitted so far is done; for shutdown.
+    /// Waits until every job submitted so far is done; for shutdown and for `Errand`.
     public func drain() { box.waitUntilIdle() }
 
     /// Forks while the thread waits, or is in the kernel or the allocator.
@@ -131,6 +130,7 @@ private final class Box: @unchecked Sendable {
     }
 
     let descriptor: Int32
+    private let name: String
     private var state = State()
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     /// Jobs have come, or the end.
@@ -140,8 +140,9 @@ private final class Box: @unchecked Sendable {
     /// Nothing is pending.
     private let idle = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init(descriptor: Int32) {
+    init(descriptor: Int32, name: String) {
         self.descriptor = descriptor
+        self.name = name
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(arrival, nil)
         pthread_cond_init(idle, nil)
@@ -213,6 +214,7 @@ private final class Box: @unchecked Sendable {
     // MARK: The thread's side
 
     func work() {
+        apus_name_thread(name)
         while let jobs = nextJobs() {
             for job in jobs { finish(job, perform(job)) }
         }

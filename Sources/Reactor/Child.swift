@@ -9,7 +9,7 @@ import Glibc
 ///
 /// A lock that another thread holds at the moment of the fork stays locked in the child. The C
 /// library sees to its allocator; a process with a `Background` forks through that, which sees to
-/// the locks of Swift's runtime.
+/// the locks of Swift's runtime; while there is an `Errand` nobody forks.
 public enum Child {
     public enum Side: Equatable, Sendable {
         /// In the parent, with the child's process number.

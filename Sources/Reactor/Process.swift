@@ -170,6 +170,9 @@ extension Process {
         sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     }
 
+    /// How many processors this process may run on.
+    public static var usableProcessors: Int { Int(apus_usable_processors()) }
+
     public static func cpuUsage(_ owner: CPUUsage.Owner) -> CPUUsage {
         var user: Int64 = 0
         var system: Int64 = 0

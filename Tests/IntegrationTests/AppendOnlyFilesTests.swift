@@ -129,6 +129,32 @@ import Testing
         #expect(try server.connect().run("DEBUG", "DIGEST") == digest)
     }
 
+    /// Long enough for a second thread to read ahead of what is loaded.
+    @Test func `requests may follow a long snapshot in one file`() throws {
+        var random = SeededRandom.make()
+        let server = try ServerProcess(Self.configuration)
+        let client = try server.connect()
+        for number in 0..<150 {
+            let text = (0..<1000).map { _ in String(random.next(), radix: 16) }.joined()
+            try client.run("SET", "text:\(number)", text)
+        }
+        #expect(try client.run("SAVE") == "OK")
+        let digest = try client.run("DEBUG", "DIGEST")
+        try crash(server)
+        var base = try Data(contentsOf: server.file("dump.rdb"))
+        #expect(base.count > 3 << 19)
+        for word in ["lost", "it"] {
+            base.append(contentsOf: Client.bytes(of: ["SET", "behind", word]))
+        }
+        try base.write(to: server.file("appendonlydir/appendonly.aof.1.base.rdb"))
+        try Data().write(to: increment(server))
+        try server.restart()
+        let again = try server.connect()
+        #expect(try again.run("GET", "behind") == "it")
+        try again.run("DEL", "behind")
+        #expect(try again.run("DEBUG", "DIGEST") == digest)
+    }
+
     @Test func `the file is switched on and off while the server runs`() throws {
         let server = try ServerProcess("enable-debug-command yes")
         let client = try server.connect()

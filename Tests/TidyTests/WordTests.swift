@@ -85,7 +85,8 @@ struct WordTests {
         "as!": [:],
         "nonisolated(unsafe)": [:],
         "@unchecked": [
-            "Sources/Reactor/Background.swift": "the one box that crosses the thread boundary"
+            "Sources/Reactor/Background.swift": "the box of jobs, behind a lock",
+            "Sources/Reactor/Errand.swift": "state that is with one thread at a time",
         ],
         "import Foundation": [:],
     ]

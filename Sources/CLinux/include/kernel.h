@@ -93,6 +93,8 @@ int apus_cpu_usage(int whose, int64_t *user, int64_t *system);
 int apus_descriptor_limit(uint64_t *soft, uint64_t *hard);
 int apus_set_descriptor_limit(uint64_t soft, uint64_t hard);
 
+/// How many processors this process may run on.
+int apus_usable_processors(void);
 /// Names the calling thread; at most 15 bytes are kept.
 void apus_name_thread(const char *name);
 /// What the program was started with.

@@ -98,7 +98,8 @@ extension Server {
         let isSnapshot = magic.starts(with: Array("REDIS".utf8)) || magic == Array("VALKEY".utf8)
         guard isSnapshot else { return 0 }
         log.notice("Reading RDB base file on AOF loading...")
-        var reader = DumpReader(file: descriptor, size: size, checks: checksSnapshots)
+        var reader = DumpReader(
+            file: descriptor, size: size, checks: checksSnapshots, withHelp: hasProcessorForHelp)
         var options = SnapshotReader.Options()
         options.dropsExpired = false
         do throws(DumpError) {

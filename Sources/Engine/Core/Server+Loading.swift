@@ -41,7 +41,9 @@ extension Server {
         let path = settings.snapshotFileName
         let file = try asking { () throws(SystemError) in try File(path, .read) }
         let size = try asking { () throws(SystemError) in try file.size() }
-        var reader = DumpReader(file: file.descriptor, size: size, checks: checksSnapshots)
+        var reader = DumpReader(
+            file: file.descriptor, size: size, checks: checksSnapshots,
+            withHelp: hasProcessorForHelp)
         beginLoading(size)
         defer { endLoading() }
         return try load(

@@ -36,6 +36,10 @@ extension Server {
     /// Tests have no files of their own unless they ask for them.
     var keepsSnapshots: Bool { network != nil }
 
+    /// Whether a second thread may share in saving and loading, while little else is done: a child that
+    /// saves works alone, as its parent serves meanwhile.
+    var hasProcessorForHelp: Bool { Process.usableProcessors > 1 }
+
     // MARK: - Writing
 
     /// Writes a snapshot now; the server serves nobody meanwhile.
@@ -43,7 +47,7 @@ extension Server {
     /// - Returns: false if that failed, for the reason in the log.
     func saveSnapshot() -> Bool {
         do throws(SystemError) {
-            try writeSnapshot { _ in heedInsistence() }
+            try writeSnapshot(withHelp: hasProcessorForHelp) { _ in heedInsistence() }
         } catch {
             log.warning("Error saving the DB on disk: \(error.message)")
             return false
@@ -65,15 +69,17 @@ extension Server {
 
     /// Writes the file that the settings name, and says so in the log.
     ///
-    /// - Parameter whenOnDisk: is called when all is written, before the file takes its place.
+    /// - Parameters:
+    ///   - withHelp: has a second thread share the work.
+    ///   - whenOnDisk: is called when all is written, before the file takes its place.
     /// - Throws: what hindered it; the old file stands then.
     private func writeSnapshot(
-        _ onProgress: (Int) -> Void, whenOnDisk: () -> Void = {}
+        withHelp: Bool = false, _ onProgress: (Int) -> Void, whenOnDisk: () -> Void = {}
     ) throws(SystemError) {
         let temporary = Self.temporarySnapshot(of: Process.processIdentifier)
         do throws(SystemError) {
             let file = try File(temporary, .create)
-            try fillSnapshot(file.descriptor, onProgress)
+            try fillSnapshot(file.descriptor, withHelp: withHelp, onProgress)
             try file.sync()
             whenOnDisk()
             try File.rename(temporary, to: settings.snapshotFileName)
@@ -89,13 +95,14 @@ extension Server {
     /// - Parameter isEmpty: writes one without any data in its place.
     func fillSnapshot(
         _ descriptor: Int32, isAppendOnlyBase: Bool = false, isEmpty: Bool = false,
-        _ onProgress: (Int) -> Void
+        withHelp: Bool = false, _ onProgress: (Int) -> Void
     ) throws(SystemError) {
         var writer = DumpWriter(
             toFile: descriptor, compresses: settings.snapshotCompression,
             checks: settings.snapshotChecksum,
             syncsIncrementally: isAppendOnlyBase
-                ? settings.aofRewriteIncrementalSync : settings.snapshotIncrementalSync)
+                ? settings.aofRewriteIncrementalSync : settings.snapshotIncrementalSync,
+            withHelp: withHelp)
         var facts = snapshotFacts
         facts.isAppendOnlyBase = isAppendOnlyBase
         SnapshotWriter(keyspace: keyspace, facts: facts, isEmpty: isEmpty)

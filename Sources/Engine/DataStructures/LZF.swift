@@ -19,6 +19,11 @@ enum LZF {
         return written == 0 ? nil : Int(written)
     }
 
+    /// Whether so many bytes can be the compressed form of `count`: three of them make at most 264.
+    static func mayUnpack(_ packedCount: Int, to count: Int) -> Bool {
+        packedCount > 0 && packedCount <= mostBytes && count > 0 && count / 264 <= packedCount
+    }
+
     /// Restores exactly `count` bytes at `target`; false where `bytes` do not make so many.
     static func decompress(
         _ bytes: ByteView, to target: UnsafeMutableRawPointer, count: Int

@@ -4,7 +4,7 @@ import Reactor
 ///
 /// Promises: broken input ends in a `DumpError`, never in a trap, and no more memory is taken for a
 /// string than there are bytes left to fill it. Costs: one `read` a quarter of a mebibyte; a string
-/// that is neither compressed nor a number is not copied.
+/// that is neither compressed nor a number is not copied. A second thread may read ahead and unpack.
 ///
 /// A string is read as a `Piece`, which stays good until the next `beginRecord`; a view of it only
 /// until the next read.
@@ -26,6 +26,10 @@ struct DumpReader: ~Copyable {
     private let descriptor: Int32?
     /// Waits until the descriptor, which does not block, has more.
     private let wait: (() throws(SystemError) -> Void)?
+    /// Reads the file where that is another thread's work.
+    private var readAhead: SnapshotReadAhead?
+    /// What it has unpacked.
+    private var unpacked = UnpackedStrings()
     /// What is read from the file and not yet given up.
     private var buffer = ByteBuffer()
     /// The bytes at hand: the input, or the buffer.
@@ -52,15 +56,26 @@ struct DumpReader: ~Copyable {
     init(_ bytes: ByteView, checks: Bool = false) {
         descriptor = nil
         wait = nil
+        readAhead = nil
         input = bytes
         self.checks = checks
     }
 
     /// Reads an open file of `size` bytes from its beginning.
-    init(file descriptor: Int32, size: Int, checks: Bool) {
+    ///
+    /// - Parameters:
+    ///   - withHelp: has a second thread share the work.
+    ///   - blockBytes: how much that one reads at a time.
+    init(
+        file descriptor: Int32, size: Int, checks: Bool, withHelp: Bool = false,
+        blockBytes: Int = SnapshotReadAhead.blockBytes
+    ) {
         self.descriptor = descriptor
         self.checks = checks
         wait = nil
+        readAhead =
+            withHelp
+            ? SnapshotReadAhead(descriptor, size: size, blockBytes: blockBytes) : nil
         input = .empty
         bytesBehind = size
     }
@@ -77,6 +92,7 @@ struct DumpReader: ~Copyable {
         self.descriptor = descriptor
         self.checks = checks
         self.wait = wait
+        readAhead = nil
         let first = front.prefix(min(front.count, bytes ?? .max))
         buffer.append(first)
         input = buffer.view
@@ -154,6 +170,11 @@ struct DumpReader: ~Copyable {
     private mutating func readMore(
         _ wanted: Int, from descriptor: Int32
     ) throws(SystemError) -> Int {
+        if let readAhead {
+            let got = try readAhead.take(into: &buffer, &unpacked)
+            if !readAhead.goesOn { self.readAhead = nil }
+            return got
+        }
         // Of a stream no byte more is taken than belongs to it.
         let target = buffer.writable(minimum: wanted, atMost: max(bytesBehind, 1))
         var got = 0
@@ -283,12 +304,16 @@ struct DumpReader: ~Copyable {
     private mutating func unpack() throws(DumpError) -> Piece {
         let packedBytes = try length()
         let bytes = try length()
-        // Three bytes of LZF make at most 264.
         guard let packedCount = Int(exactly: packedBytes), let count = Int(exactly: bytes),
-            packedCount > 0, packedCount <= LZF.mostBytes, count > 0, count / 264 <= packedCount
+            LZF.mayUnpack(packedCount, to: count)
         else { throw .corrupt("Invalid LZF compressed string") }
         let packed = try raw(packedCount)
         let start = room.count
+        let place = position - packedCount
+        if let ready = unpacked.take(at: place, packedCount: packedCount, count: count) {
+            room.append(ready)
+            return Piece(place: .room, offset: start, count: count)
+        }
         guard let target = room.writable(minimum: count).baseAddress,
             LZF.decompress(view(packed), to: target, count: count)
         else { throw .corrupt("Invalid LZF compressed string") }

@@ -5,82 +5,75 @@ import Reactor
 ///
 /// Promises: every byte written is in the checksum; after an error nothing more reaches the file, and
 /// `failure` tells which it was, so that who writes need not look after every byte. Costs: one copy
-/// into a buffer, one `write` a quarter of a mebibyte, and what LZF takes where compression is on.
+/// into a buffer, one `write` a quarter of a mebibyte, and what LZF takes where compression is on; a
+/// second thread may share that, a mebibyte at a time.
 struct DumpWriter: ~Copyable {
     /// Whether strings are compressed (`rdbcompression`).
     let compresses: Bool
-    private let checks: Bool
-    private let descriptor: Int32?
-    private var buffer = ByteBuffer()
-    /// Where a string is put together or compressed before its length is known.
-    private var room = ByteBuffer()
+    /// Nil in memory.
+    private var file: DumpFile?
+    /// What is not with the file yet.
+    private var draft = SnapshotDraft()
+    /// Whether strings wait in the draft, to be compressed by `packing`.
+    private let defers: Bool
+    private var packing = DraftPacking()
+    private var packer = StringPacker()
+    /// Where a string is put together.
     private var spare = ByteBuffer()
-    private var checksum: UInt64 = 0
-    /// Bytes that went to the file already.
-    private var flushedBytes = 0
-    private var syncedBytes = 0
-    private let syncsIncrementally: Bool
-    private(set) var failure: SystemError?
-    /// How much of the buffer is in the checksum.
-    private var checkedBytes = 0
 
-    private static let flushBytes = 256 * 1024
-    /// The kernel is asked to write out so many bytes at a time, so that the sync at the end is short.
-    private static let syncBytes = 4 << 20
+    /// A draft of so many bytes is sent.
+    private let fullBytes: Int
 
-    /// Writes into memory; `takeBytes` gives it away.
+    private static let blockBytes = 256 * 1024
+    /// What two threads share is more at a time; a string as long is compressed at once.
+    private static let deferredBytes = 1 << 20
+
+    /// Writes into memory, for `view`.
     init(compresses: Bool) {
         self.compresses = compresses
-        checks = true
-        descriptor = nil
-        syncsIncrementally = false
+        file = nil
+        defers = false
+        fullBytes = .max
     }
 
     /// Writes to an open file.
+    ///
+    /// - Parameter withHelp: has a second thread share the work.
     init(
-        toFile descriptor: Int32, compresses: Bool, checks: Bool, syncsIncrementally: Bool
+        toFile descriptor: Int32, compresses: Bool, checks: Bool, syncsIncrementally: Bool,
+        withHelp: Bool = false
     ) {
         self.compresses = compresses
-        self.checks = checks
-        self.descriptor = descriptor
-        self.syncsIncrementally = syncsIncrementally
-        buffer.reserve(Self.flushBytes + 4096)
+        file = DumpFile(descriptor, checks: checks, syncsIncrementally: syncsIncrementally)
+        defers = withHelp && compresses
+        fullBytes = defers ? Self.deferredBytes : Self.blockBytes
+        draft.bytes.reserve(fullBytes + 4096)
     }
 
-    /// Bytes written so far.
-    var count: Int { flushedBytes + buffer.count }
+    /// What kept bytes from the file.
+    var failure: SystemError? { file?.failure }
 
     // MARK: - Numbers
 
-    mutating func byte(_ byte: UInt8) { buffer.append(byte) }
+    mutating func byte(_ byte: UInt8) { draft.bytes.append(byte) }
 
     mutating func raw(_ bytes: ByteView) {
-        buffer.append(bytes)
+        draft.bytes.append(bytes)
         flushIfLarge()
     }
 
     mutating func littleEndian(_ number: some FixedWidthInteger) {
-        buffer.append(littleEndian: number)
+        draft.bytes.append(littleEndian: number)
     }
 
-    mutating func bigEndian(_ number: some FixedWidthInteger) { buffer.append(bigEndian: number) }
-
-    mutating func double(_ number: Double) { buffer.append(littleEndian: number.bitPattern) }
-
-    /// A length, a count or an identifier in its shortest form: 6, 14, 32 or 64 bits.
-    mutating func length(_ length: UInt64) {
-        if length < 1 << 6 {
-            byte(UInt8(length))
-        } else if length < 1 << 14 {
-            buffer.append(bigEndian: UInt16(length) | 0x4000)
-        } else if let short = UInt32(exactly: length) {
-            byte(DumpFormat.length32)
-            buffer.append(bigEndian: short)
-        } else {
-            byte(DumpFormat.length64)
-            buffer.append(bigEndian: length)
-        }
+    mutating func bigEndian(_ number: some FixedWidthInteger) {
+        draft.bytes.append(bigEndian: number)
     }
+
+    mutating func double(_ number: Double) { draft.bytes.append(littleEndian: number.bitPattern) }
+
+    /// A length, a count or an identifier, in its shortest form.
+    mutating func length(_ length: UInt64) { draft.bytes.append(dumpLength: length) }
 
     mutating func length(_ length: Int) { self.length(UInt64(length)) }
 
@@ -93,9 +86,16 @@ struct DumpWriter: ~Copyable {
         {
             return smallInteger(short)
         }
-        if compresses && bytes.count > DumpFormat.shortestCompressed && compressed(bytes) { return }
-        length(bytes.count)
-        raw(bytes)
+        if !compresses || bytes.count <= DumpFormat.shortestCompressed {
+            draft.bytes.append(dumpString: bytes)
+        } else if defers && bytes.count < Self.deferredBytes {
+            draft.append(waiting: bytes)
+        } else {
+            // Behind nothing that waits, so that it is not copied again.
+            if defers { sendDraft() }
+            packer.pack(bytes, into: &draft.bytes)
+        }
+        flushIfLarge()
     }
 
     /// A string that is known as a number.
@@ -110,31 +110,15 @@ struct DumpWriter: ~Copyable {
     private mutating func smallInteger(_ integer: Int32) {
         if let tiny = Int8(exactly: integer) {
             byte(DumpFormat.integer8)
-            buffer.append(littleEndian: tiny)
+            draft.bytes.append(littleEndian: tiny)
         } else if let short = Int16(exactly: integer) {
             byte(DumpFormat.integer16)
-            buffer.append(littleEndian: short)
+            draft.bytes.append(littleEndian: short)
         } else {
             byte(DumpFormat.integer32)
-            buffer.append(littleEndian: integer)
+            draft.bytes.append(littleEndian: integer)
         }
         flushIfLarge()
-    }
-
-    /// False, and nothing is written, where compression saves too little.
-    private mutating func compressed(_ bytes: ByteView) -> Bool {
-        room.removeAll()
-        let limit = bytes.count - 4
-        guard let target = room.writable(minimum: limit + 1).baseAddress,
-            let count = LZF.compress(bytes, to: target, atMost: limit)
-        else { return false }
-        room.commit(count)
-        byte(DumpFormat.compressed)
-        length(count)
-        length(bytes.count)
-        buffer.append(room.view)
-        flushIfLarge()
-        return true
     }
 
     /// A string that `fill` puts together in an empty buffer.
@@ -151,52 +135,32 @@ struct DumpWriter: ~Copyable {
 
     /// Writes the checksum of everything so far, or zero where none is wanted.
     mutating func writeChecksum() {
-        checkBuffer()
-        buffer.append(littleEndian: checks ? checksum : 0)
+        flush()
+        let checksum = file?.checksum ?? CRC64.update(0, draft.bytes.view)
+        draft.bytes.append(littleEndian: checksum)
     }
 
     /// The bytes written into memory; they live until the writer changes.
-    var view: ByteView { buffer.view }
+    var view: ByteView { draft.bytes.view }
 
     /// Everything is with the kernel after this, unless `failure` tells otherwise.
     mutating func flush() {
-        guard descriptor != nil else { return }
-        writeOut()
+        sendDraft()
+        guard var file else { return }
+        packing.collect(into: &file)
+        self.file = file
     }
 
     @inline(__always)
     private mutating func flushIfLarge() {
-        if buffer.count >= Self.flushBytes && descriptor != nil { flushBuffer() }
+        if draft.bytes.count >= fullBytes { sendDraft() }
     }
 
+    /// Sees the draft into the file, if there is one.
     @inline(never)
-    private mutating func flushBuffer() {
-        checkBuffer()
-        writeOut()
-    }
-
-    /// Takes what has not been yet into the checksum.
-    private mutating func checkBuffer() {
-        if checks { checksum = CRC64.update(checksum, buffer.view.dropFirst(checkedBytes)) }
-        checkedBytes = buffer.count
-    }
-
-    private mutating func writeOut() {
-        guard let descriptor else { return }
-        if failure == nil {
-            do throws(SystemError) {
-                try File.writeAll(buffer.view.rawBuffer, to: descriptor)
-            } catch {
-                failure = error
-            }
-        }
-        flushedBytes += buffer.count
-        buffer.removeAll()
-        checkedBytes = 0
-        if syncsIncrementally && flushedBytes - syncedBytes >= Self.syncBytes {
-            File.startWriteback(
-                of: descriptor, offset: syncedBytes, count: flushedBytes - syncedBytes)
-            syncedBytes = flushedBytes
-        }
+    private mutating func sendDraft() {
+        guard var file else { return }
+        packing.pack(&draft, into: &file)
+        self.file = file
     }
 }

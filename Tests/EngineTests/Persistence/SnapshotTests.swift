@@ -7,7 +7,7 @@ import Testing
 /// Data sets through a snapshot in memory, whole, cut and spoiled.
 struct SnapshotTests {
     /// Limits that let encodings change early, so that each has its values.
-    private static let configuration = """
+    static let configuration = """
         list-max-listpack-size 6
         stream-node-max-entries 6
         hash-max-listpack-entries 8
@@ -17,7 +17,7 @@ struct SnapshotTests {
         """
 
     /// Values of every type and encoding, some with deadlines.
-    private static func fill(_ server: TestServer, _ random: inout SeededRandom) {
+    static func fill(_ server: TestServer, _ random: inout SeededRandom) {
         for number in 0..<60 {
             let key = "k\(number)"
             for _ in 0..<random.below(20) + 1 {
@@ -62,7 +62,7 @@ struct SnapshotTests {
         }
     }
 
-    private static func snapshot(
+    static func snapshot(
         _ server: TestServer, compresses: Bool = true, _ dialect: DumpDialect = .redis
     ) -> [UInt8] {
         var writer = DumpWriter(compresses: compresses)
