@@ -14,8 +14,11 @@ extension Server {
         appendOnly.nextRewriteTry = 0
     }
 
+    /// Not while a load puts half of the data there, nor beside the load's helper.
     func beginWantedRewrite() {
-        guard !hasChild, clock.monotonicMilliseconds >= appendOnly.nextRewriteTry else { return }
+        guard !hasChild, gate.isDisjoint(with: [.loading, .loadingBeside]),
+            clock.monotonicMilliseconds >= appendOnly.nextRewriteTry
+        else { return }
         let isRetry = appendOnly.nextRewriteTry != 0 && !appendOnly.isDistrusted
         if isRetry && isRewriteResting() { return }
         appendOnly.isRewriteWanted = false
