@@ -53,9 +53,10 @@ extension Server {
         subscriptions.message.bulk(channel)
         subscriptions.message.bulk(text)
         let message = subscriptions.message.view
+        // Of its own, so that the way to a connection is not counted for each.
+        let connections = connections
         for subscriber in subscribers {
-            guard let connection = connections.at(Int(subscriber)) else { continue }
-            deliver(message, to: connection, isPublication: true)
+            connections.show(Int(subscriber)) { deliver(message, to: $0, isPublication: true) }
         }
         // A large message is not kept.
         if message.count > ReplyBlock.standardCapacity { subscriptions.message = ReplyWriter() }
