@@ -1,9 +1,9 @@
 """What the benchmark scripts share: servers side by side, their CPU and memory, tables, charts.
 
 The rules, so that pairs are fair: every server gets the same options and core 0, the client
-core 1, where nothing else is said; while one server is measured the others are stopped; each server starts a row with the same
-keys; the order of servers turns round after every round; what the server did is checked; a sample
-during which other programs took the machine is taken again.
+core 1, where nothing else is said; while one server is measured the others are stopped; each server
+starts a row with the same keys; the order of servers turns round after every round; what the server
+did is checked; a sample during which other programs took the machine is taken again.
 """
 
 import contextlib

@@ -107,7 +107,7 @@ struct SnapshotBlock: ~Copyable {
     private var bytes = ByteBuffer()
     /// Where `bytes` begin in the file.
     private var position = 0
-    /// Bytes after `bytes` that the scout has passed over.
+    /// How many of `bytes` the scout has passed over; more than there are where a string goes on.
     private var passed = 0
     private var scout = SnapshotScout()
     private var found: ContiguousArray<SnapshotScout.Found> = []
