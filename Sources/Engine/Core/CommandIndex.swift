@@ -1,7 +1,8 @@
 /// What the hot path needs of the command table: lookup by name, arity, flags, keys, handler.
 ///
 /// A trivial handle to arrays at fixed addresses: a lookup folds the name's first 16 bytes to two
-/// words, probes an open-addressed table and compares words. Built once, never changed afterwards.
+/// words, probes an open-addressed table and compares words; a longer name is compared byte by byte.
+/// A name is found in any case and in no other form. Built once, never changed afterwards.
 struct CommandIndex {
     struct Row {
         let handler: Command.Handler
@@ -14,9 +15,30 @@ struct CommandIndex {
         let isContainer: Bool
         /// The argument that names an element of the key's value; 0 where there is none.
         let element: Int32
-        var firstWord: UInt64 = 0
-        var secondWord: UInt64 = 0
-        var nameLength = -1
+        /// The name as two words, and in which of their bits the case of letters may differ.
+        fileprivate var firstWord: UInt64 = 0
+        fileprivate var secondWord: UInt64 = 0
+        fileprivate var firstCase: UInt64 = 0
+        fileprivate var secondCase: UInt64 = 0
+        fileprivate var nameLength = -1
+        /// The name in small letters; the row's own memory.
+        fileprivate var name = ByteView.empty
+
+        init(
+            handler: @escaping Command.Handler, leastArguments: Int, mostArguments: Int,
+            flags: CommandFlags, firstKey: Int32, lastKey: Int32, keyStep: Int32,
+            isContainer: Bool, element: Int32
+        ) {
+            self.handler = handler
+            self.leastArguments = leastArguments
+            self.mostArguments = mostArguments
+            self.flags = flags
+            self.firstKey = firstKey
+            self.lastKey = lastKey
+            self.keyStep = keyStep
+            self.isContainer = isContainer
+            self.element = element
+        }
     }
 
     private struct State {
@@ -42,6 +64,9 @@ struct CommandIndex {
     }
 
     func destroy() {
+        for row in 0..<state.pointee.count where !state.pointee.rows[row].name.isEmpty {
+            state.pointee.rows[row].name.start.deallocate()
+        }
         state.pointee.rows.deinitialize(count: state.pointee.count)
         state.pointee.rows.deallocate()
         state.pointee.slots.deallocate()
@@ -56,12 +81,25 @@ struct CommandIndex {
         state.pointee.count += 1
     }
 
+    /// Calls row `number` by `name`: that of a subcommand is looked for in its container only.
+    func setName(_ name: ByteView, _ number: Int32) {
+        let row = row(number)
+        let copy = UnsafeMutableRawPointer.allocate(byteCount: max(name.count, 1), alignment: 1)
+        for (index, byte) in name.array.enumerated() {
+            copy.storeBytes(of: Self.lowercased(byte), toByteOffset: index, as: UInt8.self)
+        }
+        row.pointee.name = ByteView(start: UnsafeRawPointer(copy), count: name.count)
+    }
+
     /// Makes `name` lead to row `number`.
     func insert(name: ByteView, _ number: Int32) {
         let row = row(number)
-        let (first, second) = Self.words(name)
+        setName(name, number)
+        let (first, second) = Self.words(row.pointee.name)
         row.pointee.firstWord = first
         row.pointee.secondWord = second
+        let letters = row.pointee.name.array.map { Self.isLetter($0) ? Self.caseBit : 0 }
+        (row.pointee.firstCase, row.pointee.secondCase) = letters.withByteView(Self.words)
         row.pointee.nameLength = name.count
         var slot = Self.slot(first, second, name.count) & state.pointee.slotMask
         while state.pointee.slots[slot] >= 0 { slot = (slot + 1) & state.pointee.slotMask }
@@ -78,13 +116,20 @@ struct CommandIndex {
             let number = state.pointee.slots[slot]
             if number < 0 { return -1 }
             let row = state.pointee.rows + Int(number)
-            if row.pointee.firstWord == first && row.pointee.secondWord == second
+            if first | row.pointee.firstCase == row.pointee.firstWord
+                && second | row.pointee.secondCase == row.pointee.secondWord
                 && row.pointee.nameLength == name.count
+                && (name.count <= Self.wordBytes || row.pointee.name.equalsIgnoringCase(name))
             {
                 return number
             }
             slot = (slot &+ 1) & state.pointee.slotMask
         }
+    }
+
+    /// Whether row `number`, a subcommand's, is called `name`.
+    func isCalled(_ name: ByteView, _ number: Int32) -> Bool {
+        row(number).pointee.name.equalsIgnoringCase(name)
     }
 
     @inline(__always)
@@ -124,36 +169,28 @@ struct CommandIndex {
 
     // MARK: - Names as words
 
-    /// Bytes 0–7 and the last 8 (of 9 to 16) or bytes 8–23 mixed, with bit 5 set in each byte so
-    /// that letters are small.
-    ///
-    /// Other bytes that fold together (`@` and a backquote) are in no name.
-    @inline(__always)
-    private static func words(_ name: ByteView) -> (UInt64, UInt64) {
-        let lower: UInt64 = 0x2020_2020_2020_2020
-        let count = name.count
-        if count < 8 {
-            return (shortWord(name) | lower, 0)
-        }
-        let first = name.start.loadUnaligned(as: UInt64.self) | lower
-        let last = name.start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self) | lower
-        if count <= 16 { return (first, last) }
-        if count > 24 { return longWords(name) }
-        let middle = name.start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) | lower
-        return (first, last ^ (middle << 23 | middle >> 41))
+    /// What a small letter has and its capital has not.
+    private static let caseBit: UInt8 = 0x20
+    /// Names of up to so many bytes are told by their words alone.
+    private static let wordBytes = 16
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | caseBit)
     }
 
-    /// Names of more than 24 bytes are those that `rename-command` gave to hide a command: every
-    /// byte counts, by two hashes (FNV-1a with different primes).
-    @inline(never)
-    private static func longWords(_ name: ByteView) -> (UInt64, UInt64) {
-        var (first, second): (UInt64, UInt64) = (0xCBF2_9CE4_8422_2325, 0x8422_2325_CBF2_9CE4)
-        for index in 0..<name.count {
-            let byte = UInt64(name[index] | 0x20)
-            first = (first ^ byte) &* 0x100_0000_01B3
-            second = (second ^ byte) &* 0x9E37_79B9_7F4A_7C15
-        }
-        return (first, second)
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        isLetter(byte) ? byte | caseBit : byte
+    }
+
+    /// Bytes 0–7 and the last 8, as they are.
+    @inline(__always)
+    private static func words(_ name: ByteView) -> (UInt64, UInt64) {
+        let count = name.count
+        if count < 8 { return (shortWord(name), 0) }
+        return (
+            name.start.loadUnaligned(as: UInt64.self),
+            name.start.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+        )
     }
 
     /// Up to 7 bytes as a word, by two overlapping loads.
@@ -173,9 +210,13 @@ struct CommandIndex {
         return first | middle << 8 | last << 16
     }
 
+    /// Where the search for a name begins: the same in either case, also for what is no letter.
     @inline(__always)
     private static func slot(_ first: UInt64, _ second: UInt64, _ count: Int) -> Int {
-        let mixed = (first ^ second &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(truncatingIfNeeded: count))
+        let small: UInt64 = 0x2020_2020_2020_2020
+        let mixed =
+            (first | small) ^ (second | small) &* 0x9E37_79B9_7F4A_7C15
+            ^ UInt64(truncatingIfNeeded: count)
         return Int(truncatingIfNeeded: (mixed &* 0xD6E8_FEB8_6659_FD93) >> 40)
     }
 }

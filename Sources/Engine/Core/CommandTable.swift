@@ -1,7 +1,7 @@
 /// All commands by name, and what the hot path needs to know of each, by number.
 ///
 /// A command's number is its place in the table; subcommands have numbers of their own. Built once;
-/// lookup of a name is one probe of a small open-addressed table on its folded first 16 bytes.
+/// lookup of a name is one probe of a small open-addressed table on its first and last bytes.
 final class CommandTable {
     /// A command as a call finds it.
     struct Row {
@@ -34,7 +34,6 @@ final class CommandTable {
     private(set) var keyPlans: ContiguousArray<KeyExtraction.Plan> = []
     /// What the hot path reads; trivial, and without reference counting.
     private(set) var index: CommandIndex
-    private var subcommandsByName: [Int32: [String: Int32]] = [:]
     /// Names a configuration took away or gave (`rename-command`).
     private var renamed: [(from: String, to: String)] = []
 
@@ -61,13 +60,11 @@ final class CommandTable {
             topLevel.append(number)
             name.withByteView { index.insert(name: $0, number) }
         }
-        var byName: [String: Int32] = [:]
         for subcommand in command.subcommands {
             let subnumber = append(subcommand, container: number)
             rows[Int(number)].subcommands.append(subnumber)
-            byName[subcommand.name.lowercased()] = subnumber
+            subcommand.name.withByteView { index.setName($0, subnumber) }
         }
-        if !byName.isEmpty { subcommandsByName[number] = byName }
     }
 
     private func append(_ command: Command, container: Int32?) -> Int32 {
@@ -126,7 +123,10 @@ final class CommandTable {
 
     /// The subcommand of `container` called `name`, -1 if there is none.
     func findSubcommand(of container: Int32, _ name: ByteView) -> Int32 {
-        subcommandsByName[container]?[name.string.lowercased()] ?? -1
+        for number in rows[Int(container)].subcommands where index.isCalled(name, number) {
+            return number
+        }
+        return -1
     }
 
     /// The row for `name`, which may be `container|subcommand`.

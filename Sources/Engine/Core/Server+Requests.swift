@@ -293,8 +293,9 @@ extension Server {
             guard request.command >= 0 else { continue }
             let element = commands.index.element(request.command)
             let arguments = batch.arguments(of: request)
-            guard element != 0, element < arguments.count else { continue }
             let key = commands.index.keys(request.command).first
+            // The number of arguments is checked when the request is executed, not before.
+            guard element != 0, max(element, key) < arguments.count else { continue }
             let keyHash = arguments.hash(key)
             if keyHash != lastHash {
                 let found = slots[Int(request.slot)].database.entryDueOrNot(
