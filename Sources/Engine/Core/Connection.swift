@@ -72,6 +72,8 @@ final class Connection {
     /// In the list of connections with replies to send, and in that of those with publications.
     var isInReplyList = false
     var isInListenerList = false
+    /// In the list of connections whose kept requests can go on.
+    var isInResumedList = false
     /// When the soft limit of the output buffer was first exceeded; 0: it is not.
     var softLimitSince: Int64 = 0
     /// Its share in the memory that `maxmemory-clients` limits, as counted last.

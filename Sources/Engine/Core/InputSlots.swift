@@ -74,6 +74,11 @@ struct InputSlots: ~Copyable {
         state.pointee.count &+= 1
     }
 
+    /// O(slots in use).
+    func contains(_ connection: Connection) -> Bool {
+        (0..<count).contains { self[$0].connection === connection }
+    }
+
     func dropLast() {
         precondition(count > 0, "there is no slot")
         state.pointee.count &-= 1

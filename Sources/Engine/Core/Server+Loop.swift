@@ -78,6 +78,7 @@ extension Server {
     func serveResumed() {
         while !resumed.isEmpty {
             while let connection = resumed.next() {
+                connection.isInResumedList = false
                 if connection.transport.isOpen { serveNext(connection, receives: false) }
             }
             serveSlots()

@@ -5,16 +5,20 @@ import Reactor
 /// prefetch the keys, then execute in order. Replies leave at the end of the turn.
 extension Server {
     /// Takes a connection that has bytes to read (or kept some) into the set served next.
+    ///
+    /// At most once in a set: a connection's requests are executed from one place, in order.
     func serveNext(_ connection: Connection, receives: Bool = true) {
         if slots.isFull { serveSlots() }
         guard !connection.gate.contains(.closing) else { return }
+        assert(!slots.contains(connection), "a connection is served twice at once")
         if !connection.gate.isDisjoint(with: .halted) {
             if receives { receiveWhileHalted(connection) }
             return
         }
         if let large = connection.large {
             if large.isComplete { return addLarge(connection) }
-            return receiveLarge(connection)
+            if receives { receiveLarge(connection) }
+            return
         }
         slots.add(connection, keyspace[connection.session.database])
         let index = slots.count - 1
@@ -151,6 +155,8 @@ extension Server {
     private func parseSlot(_ index: Int) {
         let connection = slots[index].connection
         if !connection.gate.isDisjoint(with: .halted) || slots[index].isHeldBack {
+            // What is not parsed yet is kept, also if the connection may go on within this turn.
+            slots[index].isHeldBack = true
             slots[index].isDrained = true
             return
         }
@@ -452,6 +458,8 @@ extension Server {
             connection.watchesReadable = true
             updateInterest(connection)
         }
+        if connection.isInResumedList { return }
+        connection.isInResumedList = true
         resumed.append(connection)
     }
 

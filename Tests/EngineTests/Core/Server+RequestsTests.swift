@@ -124,4 +124,34 @@ import Testing
     }
 
     private func multibulk(_ arguments: [[UInt8]]) -> [UInt8] { EngineTests.multibulk(arguments) }
+
+    /// One wait ends by its time, the next by a push in the turn that goes on with what was kept, and a
+    /// large request that has not come whole stands behind both.
+    @Test(arguments: [100, 20_000, 70_000, 85_000, 150_000])
+    func `a connection that may go on for two reasons goes on once`(bytes: Int) {
+        let test = TestServer()
+        let (waiting, pushing) = (WireClient(test.server), WireClient(test.server))
+        let large = String(repeating: "v", count: bytes)
+        waiting.post(
+            request("BLPOP", "none", "0.01") + request("BLPOP", "q", "0.5")
+                + request("SET", "k", large)
+                + request("INCR", "count") + request("ECHO", "end"))
+        waiting.turn()
+        test.advance(milliseconds: 20)
+        test.server.runTimers()
+        pushing.post(request("RPUSH", "q", "x"))
+        test.server.serveNext(waiting.connection)
+        test.server.serveNext(pushing.connection)
+        test.server.serveSlots()
+        test.server.serveResumed()
+        test.server.beforeSleep()
+        waiting.turn()
+        let replies = "*-1\r\n*2\r\n$1\r\nq\r\n$1\r\nx\r\n+OK\r\n:1\r\n$3\r\nend\r\n"
+        #expect(waiting.take() == replies)
+        #expect(test.run("STRLEN", "k") == .integer(Int64(bytes)))
+    }
+
+    private func request(_ words: String...) -> [UInt8] {
+        EngineTests.multibulk(words.map { Array($0.utf8) })
+    }
 }
