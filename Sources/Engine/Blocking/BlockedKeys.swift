@@ -36,9 +36,13 @@ struct BlockedKeys {
     private var lines: [Name: Line] = [:]
     private var clients: [UInt64: (ticket: UInt64, names: [Name])] = [:]
     private var nextTicket: UInt64 = 1
-    /// Keys that appeared and whose line is not served yet, oldest first.
+    /// Keys that appeared, oldest first; those before `served` are served.
     private var ready: ContiguousArray<Name> = []
+    private var served = 0
     private var readyNames: Set<Name> = []
+
+    /// Room that is kept for the keys of one turn.
+    private static let mostIdleReady = 1024
 
     /// Clients that wait.
     var count: Int { clients.count }
@@ -60,14 +64,11 @@ struct BlockedKeys {
         let ticket = nextTicket
         nextTicket += 1
         var names: [Name] = []
-        for (name, argument) in keys where !names.contains(name) {
-            names.append(name)
-            lines[name, default: Line()].waiters.append(
-                Waiter(
-                    ticket: ticket, client: client, type: type, argument: argument,
-                    hearsOfLoss: hearsOfLoss))
-            lines[name, default: Line()].live += 1
-            if hearsOfLoss { lines[name, default: Line()].hearing += 1 }
+        for (name, argument) in keys {
+            let waiter = Waiter(
+                ticket: ticket, client: client, type: type, argument: argument,
+                hearsOfLoss: hearsOfLoss)
+            if lines[name, default: Line()].add(waiter) { names.append(name) }
         }
         clients[client] = (ticket, names)
     }
@@ -98,8 +99,13 @@ struct BlockedKeys {
 
     /// The key to be served next; it counts as served from then on.
     mutating func takeReady() -> Name? {
-        guard !ready.isEmpty else { return nil }
-        let name = ready.removeFirst()
+        guard served < ready.count else { return nil }
+        let name = ready[served]
+        served += 1
+        if served == ready.count {
+            ready.removeAll(keepingCapacity: served <= Self.mostIdleReady)
+            served = 0
+        }
         readyNames.remove(name)
         return name
     }
@@ -123,6 +129,15 @@ extension BlockedKeys.Line {
             if waiters[middle].ticket <= ticket { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+
+    /// Puts `waiter` at the end; false if its client stands there already.
+    fileprivate mutating func add(_ waiter: BlockedKeys.Waiter) -> Bool {
+        if waiters.last?.ticket == waiter.ticket { return false }
+        waiters.append(waiter)
+        live += 1
+        if waiter.hearsOfLoss { hearing += 1 }
+        return true
     }
 
     fileprivate func next(after ticket: UInt64) -> BlockedKeys.Waiter? {

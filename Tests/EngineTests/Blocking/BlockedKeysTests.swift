@@ -69,4 +69,22 @@ struct BlockedKeysTests {
             #expect(blocked.next(in: name("k"), after: 0)?.client == model.first)
         }
     }
+
+    /// Quadratic work would take minutes.
+    @Test(.timeLimit(.minutes(1)))
+    func `forty thousand keys are linear work`() {
+        var blocked = BlockedKeys()
+        let keys = (0..<40_000).map { (name("k\($0)"), $0 + 1) }
+        for client in 1...2 { blocked.add(client: UInt64(client), keys: keys, type: .list) }
+        for (key, _) in keys { blocked.keyAppeared(key) }
+        for (key, _) in keys.prefix(20_000) { #expect(blocked.takeReady() == key) }
+        // What comes while others are served stands behind them.
+        blocked.keyAppeared(name("k0"))
+        for (key, _) in keys.dropFirst(20_000) { #expect(blocked.takeReady() == key) }
+        #expect(blocked.takeReady() == name("k0"))
+        #expect(blocked.takeReady() == nil)
+        #expect(blocked.remove(client: 1).count == 40_000)
+        #expect(blocked.remove(client: 2).count == 40_000)
+        #expect(blocked.isEmpty && blocked.keyCount == 0)
+    }
 }
