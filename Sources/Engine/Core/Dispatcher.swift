@@ -54,6 +54,7 @@ extension Server {
 
     @inline(never)
     private func noteFailure(_ call: inout Call, _ number: Int32) {
+        if call.reply.isOverLimit { return overflow(call.connection) }
         statistics.countError(call.reply.lastError)
         statistics.countFailed(number)
     }

@@ -158,6 +158,7 @@ extension Server {
         if keyspace.interest.contains(.propagation) {
             propagate(call, changesBefore: changesBefore)
         }
+        checkOutputLimit(&call)
         if mayRun && !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
         if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
         let goesOn = call.blocks

@@ -179,11 +179,15 @@ extension Server {
 
     // MARK: - Output limits
 
+    /// What may wait for a client that has not said who it is yet, beyond what the kernel has taken.
+    private static let mostUnauthenticatedBytes = 1024
+
     /// Checks while a command of the connection is still executing.
     func checkOutputLimit(_ call: inout Call) {
         // Replies that are switched off are taken back at once.
         if call.connection.gate.contains(.replyMuted) { return }
-        guard exceedsOutputLimit(call.connection, call.reply.count) else { return }
+        guard call.reply.isOverLimit || exceedsOutputLimit(call.connection, call.reply.count)
+        else { return }
         overflow(call.connection)
         call.reply.truncate(to: 0)
     }
@@ -202,8 +206,24 @@ extension Server {
         close(connection, "output buffer limits")
     }
 
+    /// How much is collected for a connection while its requests are executed: what is more is dropped
+    /// as it comes, and the connection is closed.
+    @inline(__always)
+    func mostReplyBytes(_ connection: Connection) -> Int {
+        if connection.gate.isDisjoint(with: [.subscribed, .replyMuted, .replica, .primary]) {
+            let most = settings.clientOutputLimits.normal.hardBytes
+            return most == 0 ? .max : max(most, Self.largeReplyBytes)
+        }
+        guard connection.kind == .subscriber, !connection.gate.contains(.replyMuted) else {
+            return .max
+        }
+        let most = settings.clientOutputLimits.pubsub.hardBytes
+        return most == 0 ? .max : max(most, Self.largeReplyBytes)
+    }
+
     /// Whether the unsent bytes are over the hard limit, or have been over the soft one for too long.
     func exceedsOutputLimit(_ connection: Connection, _ bytes: Int) -> Bool {
+        if mustAuthenticate(connection) && bytes > Self.mostUnauthenticatedBytes { return true }
         let limit =
             switch connection.kind {
             case .subscriber: settings.clientOutputLimits.pubsub
@@ -244,6 +264,7 @@ extension Server {
     }
 
     func overflow(_ connection: Connection) {
+        if connection.closesNow { return }
         log.warning(
             "Client \(describe(connection)) scheduled to be closed ASAP for overcoming of output "
                 + "buffer limits.")

@@ -12,6 +12,7 @@ extension Server {
     func takeOutput(_ call: inout Call) {
         swap(&call.reply, &call.connection.reply)
         replyPool.lend(to: &call.reply)
+        call.reply.mostBytes = mostReplyBytes(call.connection)
         speaker = call.connection.id
     }
 

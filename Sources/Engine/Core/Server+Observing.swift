@@ -10,7 +10,7 @@ extension Server {
     /// About a quarter of a millisecond: after such a command the clock is read anew.
     private static let longTicks: UInt64 = 500_000
     /// From here on the limit of the output buffer is looked at while commands run.
-    private static let largeReplyBytes = 64 * 1024
+    static let largeReplyBytes = 64 * 1024
 
     // MARK: - What is looked at
 

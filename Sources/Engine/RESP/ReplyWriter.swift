@@ -6,6 +6,11 @@ import Glibc
 /// The leaf functions are short and inline: a reply is a few stores and one copy. What RESP2 does
 /// not know (maps, sets, doubles, booleans, nulls…) is written the way Redis flattens it.
 /// Standing replies (`+OK`, `:0`, nulls) are single stores.
+///
+/// **Who may not be sent so much.** Beyond `mostBytes` nothing is collected: what was written is
+/// dropped, what is written further leads nowhere, and counts as one more error, by which the
+/// dispatcher learns of it. Places remembered from before (`count`, `deferLength`) may then lie behind
+/// the end; the verbs that take them do nothing.
 struct ReplyWriter: ~Copyable {
     private var base: UnsafeMutableRawPointer?
     /// Where unsent bytes begin; those before it went out already.
@@ -18,6 +23,9 @@ struct ReplyWriter: ~Copyable {
     private(set) var errorCount = 0
     /// Where the last error reply begins, from `head`.
     private(set) var lastErrorStart = 0
+    /// How much may wait to be sent before all of it is dropped.
+    var mostBytes = Int.max
+    private(set) var isOverLimit = false
 
     init() {}
 
@@ -46,6 +54,7 @@ struct ReplyWriter: ~Copyable {
 
     /// Takes back everything after the first `length` bytes (`CLIENT REPLY OFF`).
     mutating func truncate(to length: Int) {
+        if isOverLimit && length > count { return }
         precondition(length >= 0 && length <= count, "truncated beyond the end")
         tail = head &+ length
     }
@@ -80,6 +89,7 @@ struct ReplyWriter: ~Copyable {
     @inline(never)
     private mutating func makeRoom(_ bytes: Int) -> UnsafeMutableRawPointer {
         precondition(bytes >= 0 && bytes <= Int.max / 4, "a reply cannot be that large")
+        if count + bytes > mostBytes { dropAll() }
         // Who reads slowly leaves room in front: it is used while that is an eighth of the block, so
         // that a byte is moved seven times at worst.
         if let base, head > 0, capacity - count >= max(bytes, capacity / 8) {
@@ -88,18 +98,40 @@ struct ReplyWriter: ~Copyable {
             head = 0
             return base + tail
         }
-        let wanted = max(
+        var wanted = max(
             ReplyBlock.standardCapacity, tail + bytes, min(capacity * 2, capacity + 1 << 26))
+        // Not more than may be filled.
+        if mostBytes < .max { wanted = min(wanted, tail + max(bytes, mostBytes - count)) }
         let moved: UnsafeMutableRawPointer = apus_heap_reallocate(base, wanted)
         base = moved
         capacity = wanted
         return moved + tail
     }
 
+    // MARK: - The limit
+
+    /// Forgets what was written, and takes note that the limit is passed.
+    private mutating func dropAll() {
+        head = 0
+        tail = 0
+        if isOverLimit { return }
+        isOverLimit = true
+        errorCount &+= 1
+        lastErrorStart = 0
+    }
+
+    /// Whether so many bytes may be added at all; room for what is to be dropped is not made.
+    private mutating func admits(_ bytes: Int) -> Bool {
+        if bytes < ReplyBlock.standardCapacity || count + bytes <= mostBytes { return true }
+        dropAll()
+        return false
+    }
+
     // MARK: - Raw text
 
     /// Bytes as they are.
     mutating func raw(_ bytes: ByteView) {
+        guard admits(bytes.count) else { return }
         let target = room(bytes.count)
         copyBytes(from: bytes.start, to: target, count: bytes.count)
         tail &+= bytes.count
@@ -111,7 +143,9 @@ struct ReplyWriter: ~Copyable {
     mutating func insert(_ bytes: ByteView, at index: Int) {
         precondition(index >= 0 && index <= count, "inserted outside the bytes")
         let moved = count &- index
-        let place = room(bytes.count) - moved
+        let end = room(bytes.count)
+        if isOverLimit { return }
+        let place = end - moved
         memmove(place + bytes.count, place, moved)
         copyBytes(from: bytes.start, to: place, count: bytes.count)
         tail &+= bytes.count
@@ -221,6 +255,7 @@ struct ReplyWriter: ~Copyable {
 
     @inline(never)
     private mutating func longBulk(_ bytes: ByteView) {
+        guard admits(bytes.count) else { return }
         header(UInt8(ascii: "$"), Int64(bytes.count))
         let target = room(bytes.count &+ 2)
         copyBytes(from: bytes.start, to: target, count: bytes.count)
@@ -353,10 +388,11 @@ struct ReplyWriter: ~Copyable {
     }
 
     private mutating func finish(_ start: Deferred, _ mark: UInt8, _ number: Int) {
+        if isOverLimit { return }
         let length = NumberText.digitCount(UInt64(number)) &+ 3
         let body = count &- start.offset
         _ = room(length &+ NumberText.longestInteger)
-        guard let base else { return }
+        guard let base, !isOverLimit else { return }
         let target = base + (head &+ start.offset)
         memmove(target + length, target, body)
         target.storeBytes(of: mark, as: UInt8.self)
@@ -394,7 +430,7 @@ struct ReplyWriter: ~Copyable {
 
     /// The text of the last error reply, without its mark and line end; empty when it is gone.
     var lastError: ByteView {
-        guard errorCount > 0, lastErrorStart + 1 < count else { return .empty }
+        guard errorCount > 0, !isOverLimit, lastErrorStart + 1 < count else { return .empty }
         let rest = view.dropFirst(lastErrorStart + 1)
         return rest.prefix(rest.firstIndex(of: 13) ?? rest.count)
     }

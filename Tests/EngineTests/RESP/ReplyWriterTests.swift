@@ -110,4 +110,37 @@ import Testing
         #expect(isEmpty)
         #expect(capacity < 1 << 20)
     }
+
+    /// Whatever is written beyond the limit, and whatever places are remembered, nothing is collected.
+    @Test func `beyond the limit everything is dropped`() {
+        let kinds: [(inout ReplyWriter) -> Void] = [
+            { $0.bulk(String(repeating: "x", count: 50)) },
+            { $0.bulk(String(repeating: "x", count: 40_000)) },
+            { $0.simple(ByteView("some text")) }, { $0.integer(123_456) }, { $0.ok() },
+            { $0.double(1.5) }, { $0.error("ERR wrong") }, { $0.map(3) },
+            { $0.raw(ByteView("+raw\r\n")) }, { $0.message(ByteView("*1\r\n:1\r\n")) },
+            { $0.bulkInteger(-5) }, { $0.verbatim("text") }, { $0.nullArray() },
+        ]
+        for (number, write) in kinds.enumerated() {
+            var writer = ReplyWriter()
+            writer.mostBytes = 100_000
+            var places: [ReplyWriter.Deferred] = []
+            var rounds = 0
+            while !writer.isOverLimit {
+                #expect(writer.count <= 100_000, "\(number)")
+                if rounds % 100 == 0 { places.append(writer.deferLength()) }
+                write(&writer)
+                rounds += 1
+            }
+            let length = writer.count
+            for _ in 0..<1000 {
+                write(&writer)
+                if let place = places.popLast() { writer.finishArray(place, 1) }
+            }
+            writer.truncate(to: 100_000)
+            #expect(length < 50_000 && writer.count < 100_000, "\(number)")
+            #expect(writer.capacity < 300_000, "\(number)")
+            #expect(writer.errorCount > 0 && writer.lastError.isEmpty, "\(number)")
+        }
+    }
 }
