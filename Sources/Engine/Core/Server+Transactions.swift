@@ -42,8 +42,8 @@ extension Server {
         guard flags.contains(.runsQueue), let transaction = connection.transaction else {
             return flags
         }
-        return flags.union(CommandFlags(rawValue: transaction.flags).intersection(Self.inherited))
-            .intersection(CommandFlags(rawValue: transaction.commonFlags).union(Self.lent))
+        return flags.union(CommandFlags(rawValue: transaction.requests.flags).intersection(Self.inherited))
+            .intersection(CommandFlags(rawValue: transaction.requests.commonFlags).union(Self.lent))
     }
 
     private static let inherited: CommandFlags = [.write, .denyOOM, .mayReplicate]
@@ -56,12 +56,6 @@ extension Server {
             return false
         }
         transaction.undo(count)
-        (transaction.flags, transaction.commonFlags) = (0, .max)
-        for index in 0..<transaction.requests.count {
-            let flags = commands.index.flags(transaction.requests.command(at: index)).rawValue
-            transaction.flags |= flags
-            transaction.commonFlags &= flags
-        }
         return true
     }
 

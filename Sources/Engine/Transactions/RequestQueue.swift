@@ -7,7 +7,7 @@ import CLinux
 ///     blocks     [ SETkvINCRn……… ] [ … ]         4 KiB, or as much as one request takes
 ///
 /// Blocks never move, so a view stays valid until its request goes. Appending is O(bytes) amortised,
-/// taking the last one back O(1). All memory is of the counted heap.
+/// taking the last one back O(1), what it costs in memory is known at any time. All memory is of the counted heap.
 struct RequestQueue: ~Copyable {
     private struct Kept {
         let command: Int32
@@ -16,6 +16,9 @@ struct RequestQueue: ~Copyable {
         /// Where its bytes begin, so that they can be given back.
         let block: Int
         let offset: Int
+        /// Flags of commands: of this request and all before it, some have these, all have those.
+        let flags: UInt32
+        let commonFlags: UInt32
     }
 
     private struct Block {
@@ -34,6 +37,8 @@ struct RequestQueue: ~Copyable {
     private var hashes: UnsafeMutablePointer<UInt64>?
     private var argumentCount = 0
     private var argumentCapacity = 0
+    /// The sum of the blocks' capacities.
+    private var blockMemory = 0
 
     init() {}
 
@@ -45,9 +50,14 @@ struct RequestQueue: ~Copyable {
 
     var count: Int { requests.count }
 
+    /// The union of the flags of what is queued, as a word of the command table.
+    var flags: UInt32 { requests.last?.flags ?? 0 }
+    /// Their intersection; all of them while nothing is queued.
+    var commonFlags: UInt32 { requests.last?.commonFlags ?? .max }
+
     /// Bytes set aside.
     var memoryBytes: Int {
-        blocks.reduce(0) { $0 + $1.capacity } + argumentCapacity * (Self.viewBytes + 8)
+        blockMemory + argumentCapacity * (Self.viewBytes + 8)
             + requests.capacity * MemoryLayout<Kept>.stride
     }
 
@@ -56,7 +66,7 @@ struct RequestQueue: ~Copyable {
     // MARK: - Filling
 
     /// Keeps a copy of a request; false, and nothing happens, where there is no memory for it.
-    mutating func append(_ arguments: Arguments, command: Int32) -> Bool {
+    mutating func append(_ arguments: Arguments, command: Int32, flags: UInt32) -> Bool {
         let count = arguments.count
         var bytes = 0
         for index in 0..<count { bytes &+= arguments[index].count }
@@ -65,7 +75,8 @@ struct RequestQueue: ~Copyable {
         requests.append(
             Kept(
                 command: command, argumentCount: Int32(truncatingIfNeeded: count),
-                firstArgument: argumentCount, block: last, offset: blocks[last].used))
+                firstArgument: argumentCount, block: last, offset: blocks[last].used,
+                flags: self.flags | flags, commonFlags: commonFlags & flags))
         var target = blocks[last].memory + blocks[last].used
         for index in 0..<count {
             let argument = arguments[index]
@@ -86,6 +97,7 @@ struct RequestQueue: ~Copyable {
         let capacity = max(bytes, Self.blockBytes)
         guard let memory = apus_heap_try_allocate(capacity) else { return false }
         blocks.append(Block(memory: memory, capacity: capacity))
+        blockMemory &+= capacity
         return true
     }
 
@@ -125,18 +137,21 @@ struct RequestQueue: ~Copyable {
         argumentCount = first.firstArgument
         // The first block stays; a later one only while something in it does.
         let kept = first.block > 0 && first.offset == 0 ? first.block : first.block + 1
-        while blocks.count > kept, let block = blocks.popLast() { apus_heap_free(block.memory) }
+        while blocks.count > kept { freeLastBlock() }
         if kept > first.block { blocks[first.block].used = first.offset }
         requests.removeLast(count)
+    }
+
+    private mutating func freeLastBlock() {
+        let block = blocks.removeLast()
+        apus_heap_free(block.memory)
+        blockMemory &-= block.capacity
     }
 
     /// Forgets all; room for a small transaction is kept for the next one.
     mutating func removeAll() {
         removeLast(requests.count)
-        if let block = blocks.last, block.capacity > Self.blockBytes {
-            apus_heap_free(block.memory)
-            blocks.removeLast()
-        }
+        if let block = blocks.last, block.capacity > Self.blockBytes { freeLastBlock() }
         if argumentCapacity > Self.leastArguments {
             apus_heap_free(views)
             apus_heap_free(hashes)

@@ -9,10 +9,6 @@
 /// Belongs to a connection while it needs one, and to a pool otherwise.
 final class Transaction {
     private(set) var requests = RequestQueue()
-    /// The union of the flags of what is queued, as a word of the command table.
-    var flags: UInt32 = 0
-    /// Their intersection; all of them while nothing is queued.
-    var commonFlags = UInt32.max
     /// Whether a watched key has changed: EXEC will do nothing.
     var isBroken = false
     /// How many requests stood in the queue when others failed; ascending, each number once.
@@ -28,9 +24,7 @@ final class Transaction {
 
     /// Queues a copy of a request; false where there is no memory for it.
     func append(_ arguments: Arguments, command: Int32, flags: UInt32) -> Bool {
-        self.flags |= flags
-        commonFlags &= flags
-        return requests.append(arguments, command: command)
+        requests.append(arguments, command: command, flags: flags)
     }
 
     /// Takes note of a request that could not be queued.
@@ -39,8 +33,6 @@ final class Transaction {
     }
 
     /// Takes back the last `count` requests, and the attempts that failed since the first of them.
-    ///
-    /// The caller finds `flags` anew.
     func undo(_ count: Int) {
         requests.removeLast(count)
         while let failure = failures.last, failure > requests.count { failures.removeLast() }
@@ -50,7 +42,6 @@ final class Transaction {
     func reset() {
         requests.removeAll()
         failures = []
-        (flags, commonFlags) = (0, .max)
         isBroken = false
         watchMemory = 0
     }
