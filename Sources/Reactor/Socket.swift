@@ -190,7 +190,7 @@ extension Socket {
     ///   socket less the umask, so no process-wide umask has to be switched.
     /// - Throws: EADDRINUSE, EACCES, ENOENT, ENAMETOOLONG.
     public static func listenUnix(
-        path: String, permissions: UInt16, backlog: Int
+        path: String, permissions: UInt16, group: String? = nil, backlog: Int
     ) throws(SystemError) -> Int32 {
         let address = try SocketAddress(unixPath: path)
         removeSocketFile(path)
@@ -199,8 +199,16 @@ extension Socket {
         if mode != 0 { try retrying("fchmod") { fchmod(socket.number, mode) } }
         try retrying("bind") { address.pass { bind(socket.number, $0, $1) } }
         if mode != 0 { try retrying("chmod") { chmod(path, mode) } }
+        if let group { try giveToGroup(group, path) }
         try retrying("listen") { Glibc.listen(socket.number, Int32(clamping: backlog)) }
         return socket.release()
+    }
+
+    private static func giveToGroup(_ name: String, _ path: String) throws(SystemError) {
+        guard let group = getgrnam(name)?.pointee.gr_gid else {
+            throw SystemError("getgrnam", code: ENOENT)
+        }
+        try retrying("chown") { chown(path, uid_t.max, group) }
     }
 
     private static func removeSocketFile(_ path: String) {

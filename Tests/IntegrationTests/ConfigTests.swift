@@ -125,4 +125,43 @@ import Testing
 
 extension Answer: ExpressibleByArrayLiteral {
     init(arrayLiteral elements: Answer...) { self = .list(elements) }
+
+    @Test(arguments: [false, true])
+    func `what users sent is hidden from the log where that is asked for`(isHidden: Bool) throws {
+        let server = try ServerProcess(
+            "loglevel verbose\nhide-user-data-from-log \(isHidden ? "yes" : "no")\n"
+                + "client-output-buffer-limit normal 100kb 0 0")
+        for request in ["*1\r\n:secret\r\n", "secret \"\r\n", "*1\r\n$secret\r\n"] {
+            let client = try server.connect()
+            try client.run("CLIENT", "SETNAME", "secret")
+            try client.send(Array(request.utf8))
+            _ = try client.read()
+        }
+        let client = try server.connect()
+        try client.run("CLIENT", "SETNAME", "secret")
+        try client.run("SETRANGE", "k", "1000000", "x")
+        #expect(throws: Client.Closed.self) { try client.run("GET", "k") }
+        try server.stop()
+        #expect(
+            server.log.contains("Protocol error") && server.log.contains("output buffer limits"))
+        #expect(server.log.contains("secret") == !isHidden, "\(server.log)")
+    }
+
+    @Test func `clients begin with the protocol of the settings`() throws {
+        let server = try ServerProcess("client-default-resp 3\navailability-zone here")
+        let client = try server.connect()
+        #expect(try client.run("DEBUG", "nothing").text?.hasPrefix("ERR") == true)
+        try client.run("HSET", "k", "f", "v")
+        for _ in 0..<2 {
+            try client.send(["HGETALL", "k"])
+            #expect(try client.readMark() == "%")
+            #expect(try client.run("RESET") == "RESET")
+        }
+        let hello = try client.run("HELLO", "2").elements
+        #expect(hello.suffix(2) == ["availability_zone", "here"])
+        let info = try client.run("INFO", "server").text ?? ""
+        #expect(info.contains("\r\navailability_zone:here\r\n"))
+        try client.send(["HGETALL", "k"])
+        #expect(try client.readMark() == "*")
+    }
 }

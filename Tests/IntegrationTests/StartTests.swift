@@ -162,4 +162,32 @@ import Testing
         #expect(finished.ending == .exited(1))
         #expect(finished.errors.contains("port plenty"))
     }
+
+    /// What would serve wrongly or in the clear: a cluster, TLS, modules.
+    @Test(arguments: [
+        "cluster-enabled yes", "tls-port 6380", "tls-replication yes", "loadmodule /m.so",
+    ])
+    func `does not start with what it cannot do`(line: String) throws {
+        let name = line.split(separator: " ")[0]
+        for option in [[], ["--check-config"]] {
+            let finished = try ServerProcess.run(
+                [ServerProcess.binary] + option + ["-"], input: "port 0\n\(line)\n")
+            #expect(finished.ending == .exited(1))
+            #expect(finished.errors.contains("'\(name)'"), "\(finished.errors)")
+        }
+    }
+
+    @Test func `warns of what it does not obey yet`() throws {
+        let line = "busy-reply-threshold 100"
+        let checked = try ServerProcess.run(
+            [ServerProcess.binary, "--check-config", "-"], input: line)
+        #expect(checked.ending == .exited(0))
+        #expect(checked.output.contains("'busy-reply-threshold' is accepted, and not obeyed"))
+        let server = try ServerProcess(line)
+        let warning = "is accepted, and not obeyed by this version"
+        #expect(server.log.contains("'busy-reply-threshold' \(warning)"))
+        try server.connect().run("CONFIG", "SET", "cluster-node-timeout", "77")
+        #expect(server.log.contains("'cluster-node-timeout' \(warning)"))
+        #expect(server.log.components(separatedBy: warning).count == 3)
+    }
 }

@@ -137,7 +137,7 @@ enum ConnectionCommands {
 
     private static func replyHello(_ call: inout Call, _ version: Int) {
         let settings = call.server.settings
-        call.reply.map(7)
+        call.reply.map(settings.availabilityZone.isEmpty ? 7 : 8)
         call.reply.bulk("server")
         call.reply.bulk("redis")
         call.reply.bulk("version")
@@ -152,6 +152,9 @@ enum ConnectionCommands {
         call.reply.bulk(!call.server.replication.isReplica ? "master" : "replica")
         call.reply.bulk("modules")
         call.reply.array(0)
+        if settings.availabilityZone.isEmpty { return }
+        call.reply.bulk("availability_zone")
+        call.reply.bulk(settings.availabilityZone)
     }
 
     // MARK: - PING [message]
@@ -185,7 +188,7 @@ enum ConnectionCommands {
     static func reset(_ call: inout Call) throws(CommandError) {
         call.server.resetSession(call.connection)
         call.database = call.keyspace[0]
-        call.reply.isRESP3 = false
+        call.reply.isRESP3 = call.connection.session.protocolVersion == 3
         call.reply.simple("RESET")
     }
 

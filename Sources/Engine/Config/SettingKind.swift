@@ -152,8 +152,8 @@ enum SettingText {
 
     /// Digits and a unit: `k` is 1000, `kb` 1024, and so on for `m` and `g`; `b` or none is bytes.
     ///
-    /// As in the peers no digits are zero, digits beyond 64 bits are the greatest number, and the
-    /// product wraps.
+    /// As in the peers no digits are zero, and digits beyond 64 bits are the greatest number; a product
+    /// beyond that, which wraps there, is none.
     static func memory(_ value: [UInt8]) -> UInt64? {
         let digits = value.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
         // The peers copy the digits into a buffer of 128 bytes.
@@ -179,7 +179,8 @@ enum SettingText {
             }
             number = sum
         }
-        return number &* factor
+        let (bytes, tooLarge) = number.multipliedReportingOverflow(by: factor)
+        return tooLarge ? nil : bytes
     }
 
     static func boundedMemory(
@@ -195,22 +196,15 @@ enum SettingText {
     }
 
     static func memoryOrPercent(_ value: [UInt8]) throws(SettingProblem) -> ClientMemoryLimit {
-        // The peers keep a percentage as a negative amount, and so take the greatest amounts of
-        // 64 bits for percentages.
-        var amount: Int
-        if let bytes = memory(value) {
-            amount = Int(truncatingIfNeeded: bytes)
-        } else if value.last == UInt8(ascii: "%"), let percent = integer(value.dropLast()),
+        // The peers take the greatest amounts of 64 bits for percentages.
+        if let bytes = memory(value), let amount = Int(exactly: bytes) { return .bytes(amount) }
+        guard value.last == UInt8(ascii: "%"), let percent = integer(value.dropLast()),
             percent >= 0
-        {
-            amount = -percent
-        } else {
-            throw SettingProblem("argument must be a memory or percent value")
-        }
-        guard amount >= -100 else {
+        else { throw SettingProblem("argument must be a memory or percent value") }
+        guard percent <= 100 else {
             throw SettingProblem("percentage argument must be less or equal to 100")
         }
-        return amount < 0 ? .percent(-amount) : .bytes(amount)
+        return percent == 0 ? .bytes(0) : .percent(percent)
     }
 
     static func octal(

@@ -41,6 +41,10 @@ struct SettingFlags: OptionSet, Sendable {
     static let volatile = SettingFlags(rawValue: 1 << 7)
     /// CONFIG GET finds its aliases by their whole name only.
     static let hiddenAliases = SettingFlags(rawValue: 1 << 8)
+    /// Has nothing to do here, or what it asks for is always so: a peer's threads, its allocator.
+    static let moot = SettingFlags(rawValue: 1 << 9)
+    /// Not obeyed yet; whoever sets it is warned.
+    static let unobeyed = SettingFlags(rawValue: 1 << 10)
 }
 
 /// What Core does after a directive changed; it may fail, and then the old settings return.
@@ -130,6 +134,14 @@ enum SettingTable {
         row(named: name)?.kind.format(settings)
     }
 
+    /// The directives that were changed and are not obeyed yet.
+    static func unobeyed(in settings: Settings) -> [String] {
+        let standard = Settings()
+        return rows.filter {
+            $0.flags.contains(.unobeyed) && $0.kind.format(settings) != $0.kind.format(standard)
+        }.map(\.name)
+    }
+
     // MARK: - SET
 
     /// Sets all pairs or none.
@@ -198,8 +210,8 @@ enum SettingTable {
                 throw .failed(name: pair.name, reason: "can't set protected config")
             }
             if isLoading && row.flags.contains(.denyLoading) { throw .loading }
-            // A directive and its alias are two, and the later one wins.
-            guard names.insert(matchedName(pair.name, row)).inserted else {
+            // Also under two names.
+            guard names.insert(row.name).inserted else {
                 throw .failed(name: pair.name, reason: "duplicate parameter")
             }
             rows.append(row)
@@ -264,8 +276,10 @@ enum SettingTable {
         Setting("max-new-connections-per-cycle", .integer(\.maxNewConnectionsPerCycle, 1...1000)),
         Setting(
             "max-new-tls-connections-per-cycle",
-            .integer(\.maxNewTLSConnectionsPerCycle, 1...1000)),
-        Setting("socket-mark-id", .integer(\.socketMarkID, 0...Int(UInt32.max)), [.immutable]),
+            .integer(\.maxNewTLSConnectionsPerCycle, 1...1000), [.moot]),
+        Setting(
+            "socket-mark-id", .integer(\.socketMarkID, 0...Int(UInt32.max)),
+            [.immutable, .unobeyed]),
         Setting(
             "client-default-resp",
             .integer(\.defaultProtocolVersion, 2...3), [.immutable, .hidden]),
@@ -276,11 +290,11 @@ enum SettingTable {
             "client-query-buffer-limit",
             .memory(\.clientQueryBufferBytes, 1_048_576...Int.max), [.debug]),
         Setting("proto-max-bulk-len", .memory(\.maxBulkBytes, 1_048_576...Int.max), [.debug]),
-        Setting("io-threads", .integer(\.ioThreads, 1...128), [.debug, .immutable]),
-        Setting("io-threads-do-reads", .flag(\.ioThreadsDoReads), [.debug, .immutable]),
-        Setting("events-per-io-thread", .integer(\.eventsPerIOThread, .natural32)),
-        Setting("prefetch-batch-max-size", .integer(\.prefetchBatchSize, 0...128)),
-        Setting("extended-redis-compatibility", .flag(\.extendedRedisCompatibility)),
+        Setting("io-threads", .integer(\.ioThreads, 1...128), [.debug, .immutable, .moot]),
+        Setting("io-threads-do-reads", .flag(\.ioThreadsDoReads), [.debug, .immutable, .moot]),
+        Setting("events-per-io-thread", .integer(\.eventsPerIOThread, .natural32), [.moot]),
+        Setting("prefetch-batch-max-size", .integer(\.prefetchBatchSize, 0...128), [.moot]),
+        Setting("extended-redis-compatibility", .flag(\.extendedRedisCompatibility), [.moot]),
         Setting("availability-zone", .text(\.availabilityZone)),
     ]
 
@@ -291,7 +305,7 @@ enum SettingTable {
         Setting("dir", .special(.directory), [.protected, .denyLoading], effect: .directory),
         Setting("databases", .integer(\.databaseCount, .positive32), [.immutable]),
         Setting("hz", .integer(\.hz, .natural32), effect: .hz),
-        Setting("dynamic-hz", .flag(\.hasDynamicHz), effect: .hz),
+        Setting("dynamic-hz", .flag(\.hasDynamicHz), [.moot], effect: .hz),
         Setting("shutdown-timeout", .integer(\.shutdownTimeoutSeconds, .natural32)),
         Setting(
             "shutdown-on-sigint",
@@ -309,20 +323,20 @@ enum SettingTable {
             "oom-score-adj-values",
             .special(.oomScoreValues), [.multiArgument], effect: .oomScore),
         Setting("disable-thp", .flag(\.disablesTransparentHugePages), [.immutable]),
-        Setting("jemalloc-bg-thread", .flag(\.jemallocBackgroundThread)),
+        Setting("jemalloc-bg-thread", .flag(\.jemallocBackgroundThread), [.moot]),
         Setting(
             "server_cpulist", aliases: ["server-cpulist"],
-            .optionalText(\.serverCPUs), [.immutable, .hiddenAliases]),
+            .optionalText(\.serverCPUs), [.immutable, .hiddenAliases, .unobeyed]),
         Setting(
             "bio_cpulist", aliases: ["bio-cpulist"],
-            .optionalText(\.backgroundCPUs), [.immutable, .hiddenAliases]),
+            .optionalText(\.backgroundCPUs), [.immutable, .hiddenAliases, .unobeyed]),
         Setting(
             "aof_rewrite_cpulist", aliases: ["aof-rewrite-cpulist"],
-            .optionalText(\.aofRewriteCPUs), [.immutable, .hiddenAliases]),
+            .optionalText(\.aofRewriteCPUs), [.immutable, .hiddenAliases, .unobeyed]),
         Setting(
             "bgsave_cpulist", aliases: ["bgsave-cpulist"],
-            .optionalText(\.backgroundSaveCPUs), [.immutable, .hiddenAliases]),
-        Setting("ignore-warnings", .text(\.ignoredWarnings)),
+            .optionalText(\.backgroundSaveCPUs), [.immutable, .hiddenAliases, .unobeyed]),
+        Setting("ignore-warnings", .text(\.ignoredWarnings), [.moot]),
         Setting("locale-collate", .text(\.localeCollate), effect: .locale),
         Setting("enable-protected-configs", .choice(\.protectedConfigAccess), [.immutable]),
         Setting("enable-debug-command", .choice(\.debugCommandAccess), [.immutable]),
@@ -339,14 +353,16 @@ enum SettingTable {
         Setting("syslog-ident", .text(\.syslogIdentity), [.immutable]),
         Setting("syslog-facility", .choice(\.syslogFacility), [.immutable]),
         Setting("crash-log-enabled", .flag(\.crashLogEnabled), effect: .crashHandlers),
-        Setting("crash-memcheck-enabled", .flag(\.crashMemoryCheckEnabled)),
+        Setting("crash-memcheck-enabled", .flag(\.crashMemoryCheckEnabled), [.moot]),
         Setting("use-exit-on-panic", .flag(\.exitsOnPanic), [.hidden]),
         Setting(
             "watchdog-period",
             .integer(\.watchdogMilliseconds, .natural32), [.hidden], effect: .watchdog),
-        Setting("enable-debug-assert", .flag(\.debugAssertEnabled), [.immutable, .hidden]),
-        Setting("debug-context", .text(\.debugContext), [.debug, .hidden]),
-        Setting("req-res-logfile", .optionalText(\.requestResponseLogFile), [.immutable, .hidden]),
+        Setting("enable-debug-assert", .flag(\.debugAssertEnabled), [.immutable, .hidden, .moot]),
+        Setting("debug-context", .text(\.debugContext), [.debug, .hidden, .moot]),
+        Setting(
+            "req-res-logfile", .optionalText(\.requestResponseLogFile),
+            [.immutable, .hidden, .moot]),
     ]
 
     private static let memoryRows: [Setting] = [
@@ -360,21 +376,29 @@ enum SettingTable {
         Setting("lfu-log-factor", .integer(\.lfuLogFactor, .natural32)),
         Setting("lfu-decay-time", .integer(\.lfuDecayMinutes, .natural32)),
         Setting("active-expire-effort", .integer(\.activeExpireEffort, 1...10)),
-        Setting("activerehashing", .flag(\.activeRehashing)),
+        Setting("activerehashing", .flag(\.activeRehashing), [.moot]),
         Setting("lazyfree-lazy-eviction", .flag(\.lazyEviction), [.debug]),
         Setting("lazyfree-lazy-expire", .flag(\.lazyExpire), [.debug]),
-        Setting("lazyfree-lazy-server-del", .flag(\.lazyServerDelete), [.debug]),
-        Setting("lazyfree-lazy-user-del", .flag(\.lazyUserDelete), [.debug]),
+        Setting("lazyfree-lazy-server-del", .flag(\.lazyServerDelete), [.debug, .moot]),
+        Setting("lazyfree-lazy-user-del", .flag(\.lazyUserDelete), [.debug, .moot]),
         Setting("lazyfree-lazy-user-flush", .flag(\.lazyUserFlush), [.debug]),
-        Setting("activedefrag", .special(.activeDefragmentation), [.debug]),
-        Setting("active-defrag-cycle-max", .integer(\.defragmentationCycleMaxPercent, 1...99)),
-        Setting("active-defrag-cycle-min", .integer(\.defragmentationCycleMinPercent, 1...99)),
-        Setting("active-defrag-ignore-bytes", .memory(\.defragmentationIgnoredBytes, .positive)),
+        Setting("activedefrag", .special(.activeDefragmentation), [.debug, .moot]),
+        Setting(
+            "active-defrag-cycle-max", .integer(\.defragmentationCycleMaxPercent, 1...99), [.moot]),
+        Setting(
+            "active-defrag-cycle-min", .integer(\.defragmentationCycleMinPercent, 1...99), [.moot]),
+        Setting(
+            "active-defrag-ignore-bytes", .memory(\.defragmentationIgnoredBytes, .positive), [.moot]
+        ),
         Setting(
             "active-defrag-max-scan-fields",
-            .integer(\.defragmentationMaxScanFields, .positive)),
-        Setting("active-defrag-threshold-lower", .integer(\.defragmentationLowerPercent, 0...1000)),
-        Setting("active-defrag-threshold-upper", .integer(\.defragmentationUpperPercent, 0...1000)),
+            .integer(\.defragmentationMaxScanFields, .positive), [.moot]),
+        Setting(
+            "active-defrag-threshold-lower", .integer(\.defragmentationLowerPercent, 0...1000),
+            [.moot]),
+        Setting(
+            "active-defrag-threshold-upper", .integer(\.defragmentationUpperPercent, 0...1000),
+            [.moot]),
     ]
 
     private static let encodingsRows: [Setting] = [
@@ -430,7 +454,7 @@ enum SettingTable {
         Setting(
             "loading-process-events-interval-bytes",
             .integer(\.loadingEventIntervalBytes, 1024...Int(Int32.max)), [.hidden]),
-        Setting("sanitize-dump-payload", .choice(\.dumpSanitizing), [.debug]),
+        Setting("sanitize-dump-payload", .choice(\.dumpSanitizing), [.debug, .moot]),
         Setting("rdb-field-ttl-format", .choice(\.fieldDeadlineFormat)),
         Setting("stop-writes-on-bgsave-error", .flag(\.stopsWritesOnSaveError)),
     ]
@@ -475,7 +499,7 @@ enum SettingTable {
         Setting(
             "replica-ignore-maxmemory", aliases: ["slave-ignore-maxmemory"],
             .flag(\.replicaIgnoresMaxMemory)),
-        Setting("replica-ignore-disk-write-errors", .flag(\.replicaIgnoresDiskErrors)),
+        Setting("replica-ignore-disk-write-errors", .flag(\.replicaIgnoresDiskErrors), [.unobeyed]),
         Setting("replica-lazy-flush", aliases: ["slave-lazy-flush"], .flag(\.replicaLazyFlush)),
         Setting("repl-diskless-sync", .flag(\.disklessSync), [.debug]),
         Setting("repl-diskless-sync-delay", .integer(\.disklessSyncDelaySeconds, .natural32)),
@@ -496,8 +520,9 @@ enum SettingTable {
         Setting(
             "min-replicas-max-lag", aliases: ["min-slaves-max-lag"],
             .integer(\.minReplicasMaxLagSeconds, .natural32), effect: .goodReplicas),
-        Setting("dual-channel-replication-enabled", .flag(\.dualChannelReplication), [.debug]),
-        Setting("propagation-error-behavior", .choice(\.propagationErrorBehavior)),
+        Setting(
+            "dual-channel-replication-enabled", .flag(\.dualChannelReplication), [.debug, .moot]),
+        Setting("propagation-error-behavior", .choice(\.propagationErrorBehavior), [.unobeyed]),
     ]
 
     private static let accessRows: [Setting] = [
@@ -527,87 +552,112 @@ enum SettingTable {
         Setting("tracking-table-max-keys", .integer(\.trackingTableMaxKeys, .natural)),
         Setting(
             "busy-reply-threshold", aliases: ["lua-time-limit"],
-            .integer(\.busyReplyMilliseconds, .natural)),
-        Setting("lua-enable-deprecated-api", .flag(\.luaDeprecatedAPI), [.immutable, .hidden]),
+            .integer(\.busyReplyMilliseconds, .natural), [.unobeyed]),
+        Setting(
+            "lua-enable-deprecated-api", .flag(\.luaDeprecatedAPI),
+            [.immutable, .hidden, .unobeyed]),
     ]
 
     private static let clusterRows: [Setting] = [
         Setting("cluster-enabled", .flag(\.clusterEnabled), [.immutable]),
-        Setting("cluster-config-file", .text(\.clusterConfigFile), [.immutable]),
-        Setting("cluster-port", .integer(\.clusterPort, .port), [.immutable]),
-        Setting("cluster-node-timeout", .integer(\.clusterNodeTimeoutMilliseconds, .natural)),
+        Setting("cluster-config-file", .text(\.clusterConfigFile), [.immutable, .unobeyed]),
+        Setting("cluster-port", .integer(\.clusterPort, .port), [.immutable, .unobeyed]),
+        Setting(
+            "cluster-node-timeout", .integer(\.clusterNodeTimeoutMilliseconds, .natural),
+            [.unobeyed]),
         Setting(
             "cluster-ping-interval",
-            .integer(\.clusterPingIntervalMilliseconds, .natural), [.hidden]),
-        Setting("cluster-migration-barrier", .integer(\.clusterMigrationBarrier, .natural32)),
+            .integer(\.clusterPingIntervalMilliseconds, .natural), [.hidden, .unobeyed]),
+        Setting(
+            "cluster-migration-barrier", .integer(\.clusterMigrationBarrier, .natural32),
+            [.unobeyed]),
         Setting(
             "cluster-replica-validity-factor", aliases: ["cluster-slave-validity-factor"],
-            .integer(\.clusterReplicaValidityFactor, .natural32)),
+            .integer(\.clusterReplicaValidityFactor, .natural32), [.unobeyed]),
         Setting(
             "cluster-replica-no-failover", aliases: ["cluster-slave-no-failover"],
-            .flag(\.clusterReplicaNoFailover), effect: .cluster),
-        Setting("cluster-require-full-coverage", .flag(\.clusterRequiresFullCoverage)),
-        Setting("cluster-allow-replica-migration", .flag(\.clusterAllowsReplicaMigration)),
-        Setting("cluster-allow-reads-when-down", .flag(\.clusterAllowsReadsWhenDown)),
-        Setting("cluster-allow-pubsubshard-when-down", .flag(\.clusterAllowsShardPubSubWhenDown)),
-        Setting("cluster-announce-ip", .optionalText(\.clusterAnnounceAddress), effect: .cluster),
+            .flag(\.clusterReplicaNoFailover), [.unobeyed], effect: .cluster),
+        Setting("cluster-require-full-coverage", .flag(\.clusterRequiresFullCoverage), [.unobeyed]),
+        Setting(
+            "cluster-allow-replica-migration", .flag(\.clusterAllowsReplicaMigration), [.unobeyed]),
+        Setting("cluster-allow-reads-when-down", .flag(\.clusterAllowsReadsWhenDown), [.unobeyed]),
+        Setting(
+            "cluster-allow-pubsubshard-when-down", .flag(\.clusterAllowsShardPubSubWhenDown),
+            [.unobeyed]),
+        Setting(
+            "cluster-announce-ip", .optionalText(\.clusterAnnounceAddress), [.unobeyed],
+            effect: .cluster),
         Setting(
             "cluster-announce-client-ipv4",
-            .optionalText(\.clusterAnnounceClientIPv4), effect: .cluster),
+            .optionalText(\.clusterAnnounceClientIPv4), [.unobeyed], effect: .cluster),
         Setting(
             "cluster-announce-client-ipv6",
-            .optionalText(\.clusterAnnounceClientIPv6), effect: .cluster),
-        Setting("cluster-announce-port", .integer(\.clusterAnnouncePort, .port), effect: .cluster),
+            .optionalText(\.clusterAnnounceClientIPv6), [.unobeyed], effect: .cluster),
+        Setting(
+            "cluster-announce-port", .integer(\.clusterAnnouncePort, .port), [.unobeyed],
+            effect: .cluster),
         Setting(
             "cluster-announce-bus-port",
-            .integer(\.clusterAnnounceBusPort, .port), effect: .cluster),
+            .integer(\.clusterAnnounceBusPort, .port), [.unobeyed], effect: .cluster),
         Setting(
             "cluster-announce-tls-port",
-            .integer(\.clusterAnnounceTLSPort, .port), effect: .cluster),
+            .integer(\.clusterAnnounceTLSPort, .port), [.unobeyed], effect: .cluster),
         Setting(
             "cluster-announce-hostname",
-            .optionalText(\.clusterAnnounceHostname, .hostname), effect: .cluster),
+            .optionalText(\.clusterAnnounceHostname, .hostname), [.unobeyed], effect: .cluster),
         Setting(
             "cluster-announce-human-nodename",
-            .optionalText(\.clusterAnnounceNodeName, .nodeName), effect: .cluster),
-        Setting("cluster-preferred-endpoint-type", .choice(\.clusterPreferredEndpoint)),
-        Setting("cluster-link-sendbuf-limit", .wideMemory(\.clusterLinkSendBufferBytes)),
-        Setting("cluster-blacklist-ttl", .integer(\.clusterBlacklistSeconds, .natural)),
-        Setting("cluster-slot-stats-enabled", .flag(\.clusterSlotStatistics)),
+            .optionalText(\.clusterAnnounceNodeName, .nodeName), [.unobeyed], effect: .cluster),
+        Setting(
+            "cluster-preferred-endpoint-type", .choice(\.clusterPreferredEndpoint), [.unobeyed]),
+        Setting(
+            "cluster-link-sendbuf-limit", .wideMemory(\.clusterLinkSendBufferBytes), [.unobeyed]),
+        Setting(
+            "cluster-blacklist-ttl", .integer(\.clusterBlacklistSeconds, .natural), [.unobeyed]),
+        Setting("cluster-slot-stats-enabled", .flag(\.clusterSlotStatistics), [.unobeyed]),
     ]
 
     private static let tlsRows: [Setting] = [
         Setting("tls-port", .integer(\.tlsPort, .port), effect: .tls),
         Setting("tls-cluster", .flag(\.tlsCluster), effect: .tls),
         Setting("tls-replication", .flag(\.tlsReplication), effect: .tls),
-        Setting("tls-auth-clients", .choice(\.tlsClientAuthentication)),
-        Setting("tls-cert-file", .optionalText(\.tlsCertificateFile), [.volatile], effect: .tls),
-        Setting("tls-key-file", .optionalText(\.tlsKeyFile), [.volatile], effect: .tls),
-        Setting("tls-key-file-pass", .secret(\.tlsKeyFilePassword), [.sensitive], effect: .tls),
+        Setting("tls-auth-clients", .choice(\.tlsClientAuthentication), [.unobeyed]),
+        Setting(
+            "tls-cert-file", .optionalText(\.tlsCertificateFile), [.volatile, .unobeyed],
+            effect: .tls),
+        Setting("tls-key-file", .optionalText(\.tlsKeyFile), [.volatile, .unobeyed], effect: .tls),
+        Setting(
+            "tls-key-file-pass", .secret(\.tlsKeyFilePassword), [.sensitive, .unobeyed],
+            effect: .tls),
         Setting(
             "tls-client-cert-file",
-            .optionalText(\.tlsClientCertificateFile), [.volatile], effect: .tls),
+            .optionalText(\.tlsClientCertificateFile), [.volatile, .unobeyed], effect: .tls),
         Setting(
             "tls-client-key-file",
-            .optionalText(\.tlsClientKeyFile), [.volatile], effect: .tls),
+            .optionalText(\.tlsClientKeyFile), [.volatile, .unobeyed], effect: .tls),
         Setting(
             "tls-client-key-file-pass",
-            .secret(\.tlsClientKeyFilePassword), [.sensitive], effect: .tls),
+            .secret(\.tlsClientKeyFilePassword), [.sensitive, .unobeyed], effect: .tls),
         Setting(
             "tls-dh-params-file",
-            .optionalText(\.tlsDHParametersFile), [.volatile], effect: .tls),
-        Setting("tls-ca-cert-file", .optionalText(\.tlsCAFile), [.volatile], effect: .tls),
-        Setting("tls-ca-cert-dir", .optionalText(\.tlsCADirectory), [.volatile], effect: .tls),
-        Setting("tls-protocols", .optionalText(\.tlsProtocols), effect: .tls),
-        Setting("tls-ciphers", .optionalText(\.tlsCiphers), effect: .tls),
-        Setting("tls-ciphersuites", .optionalText(\.tlsCipherSuites), effect: .tls),
-        Setting("tls-prefer-server-ciphers", .flag(\.tlsPrefersServerCiphers), effect: .tls),
-        Setting("tls-session-caching", .flag(\.tlsSessionCaching), effect: .tls),
+            .optionalText(\.tlsDHParametersFile), [.volatile, .unobeyed], effect: .tls),
+        Setting(
+            "tls-ca-cert-file", .optionalText(\.tlsCAFile), [.volatile, .unobeyed], effect: .tls),
+        Setting(
+            "tls-ca-cert-dir", .optionalText(\.tlsCADirectory), [.volatile, .unobeyed], effect: .tls
+        ),
+        Setting("tls-protocols", .optionalText(\.tlsProtocols), [.unobeyed], effect: .tls),
+        Setting("tls-ciphers", .optionalText(\.tlsCiphers), [.unobeyed], effect: .tls),
+        Setting("tls-ciphersuites", .optionalText(\.tlsCipherSuites), [.unobeyed], effect: .tls),
+        Setting(
+            "tls-prefer-server-ciphers", .flag(\.tlsPrefersServerCiphers), [.unobeyed], effect: .tls
+        ),
+        Setting("tls-session-caching", .flag(\.tlsSessionCaching), [.unobeyed], effect: .tls),
         Setting(
             "tls-session-cache-size",
-            .integer(\.tlsSessionCacheSize, .natural32), effect: .tls),
+            .integer(\.tlsSessionCacheSize, .natural32), [.unobeyed], effect: .tls),
         Setting(
             "tls-session-cache-timeout",
-            .integer(\.tlsSessionCacheSeconds, .natural32), effect: .tls),
+            .integer(\.tlsSessionCacheSeconds, .natural32), [.unobeyed], effect: .tls),
     ]
 }

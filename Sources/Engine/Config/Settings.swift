@@ -10,6 +10,26 @@ struct Settings: Sendable {
     /// Where the configuration was read from: absolute, `nil` without a file.
     var configFile: String?
 
+    /// Why no server can start that does what these settings ask for; nil if one can.
+    ///
+    /// What would only be slower without is accepted; what would answer wrongly, or in the clear, is not.
+    var missingFeature: String? {
+        if clusterEnabled {
+            return
+                "'cluster-enabled' asks for a cluster, and this version knows none: every node would "
+                + "serve every key. Remove the line to start a server alone"
+        }
+        if tlsPort != 0 || tlsReplication || tlsCluster {
+            return
+                "'tls-port', 'tls-replication' and 'tls-cluster' ask for TLS, which this version does "
+                + "not speak. Remove them, and put a proxy that ends TLS in front"
+        }
+        guard moduleLines.isEmpty else {
+            return "'loadmodule' asks for a module, and this version loads none. Remove the line"
+        }
+        return nil
+    }
+
     // MARK: Network
     /// A leading `-` forgives an address that is not there; `*` is every IPv4 address.
     var bindAddresses: [String] = ["*", "-::*"]

@@ -26,6 +26,16 @@ extension Server {
             + " tot-cmds=\(connection.commandCount) watch=\(watched) capa=\(session.capabilities)"
     }
 
+    /// What the log says in place of what users gave, where that is to be hidden.
+    static let hidden = "*redacted*"
+
+    /// The same for the log, which may have to hide what the client calls itself.
+    func describeForLog(_ connection: Connection) -> String {
+        guard settings.hidesUserDataFromLog else { return describe(connection) }
+        return "id=\(connection.id) addr=\(connection.peerName) laddr=\(connection.localName)"
+            + " fd=\(connection.descriptorNumber) name=\(Self.hidden) user=\(Self.hidden)"
+    }
+
     private func describeSubscriptions(of connection: Connection) -> String {
         let place = connection.place
         return " sub=\(subscriptions.channels.count(of: place))"

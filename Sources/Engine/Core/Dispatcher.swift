@@ -329,7 +329,7 @@ extension Server {
         }
         log.warning(
             "Replica generated a reply to command '\(commands[number].fullName)', disconnecting it: "
-                + describe(call.connection))
+                + describeForLog(call.connection))
         call.reply.truncate(to: before)
         closeSoon(call.connection)
     }

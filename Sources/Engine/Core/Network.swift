@@ -117,7 +117,7 @@ final class Network {
         guard let path = settings.unixSocketPath else { return }
         let descriptor = try Socket.listenUnix(
             path: path, permissions: UInt16(truncatingIfNeeded: settings.unixSocketPermissions),
-            backlog: settings.tcpBacklog)
+            group: settings.unixSocketGroup, backlog: settings.tcpBacklog)
         let listener = Listener(descriptor: descriptor, address: path, isUnix: true)
         watch(listener)
         listeners.append(listener)

@@ -29,7 +29,9 @@ extension Server {
         var session = connection.session
         session.user = access.defaultUser
         session.isAuthenticated = !access.requiresAuthentication
+        session.protocolVersion = settings.defaultProtocolVersion
         swap(&session, &connection.session)
+        connection.reply.isRESP3 = connection.session.protocolVersion == 3
         followUser(of: connection)
     }
 

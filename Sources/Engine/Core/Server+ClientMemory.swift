@@ -66,7 +66,7 @@ extension Server {
         candidates.sort { Self.sizeClass(of: $0) > Self.sizeClass(of: $1) }
         for connection in candidates {
             guard clientMemory.total >= clientMemory.limit else { return }
-            log.notice("Evicting client: \(describe(connection))")
+            log.notice("Evicting client: \(describeForLog(connection))")
             statistics.clientsEvicted += 1
             close(connection, "")
         }

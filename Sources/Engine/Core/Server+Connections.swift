@@ -5,12 +5,10 @@ import Reactor
 extension Server {
     // MARK: - Accepting
 
-    /// Connections taken from one listener before others get their turn.
-    private static let acceptsPerTurn = 1000
-
+    /// Takes new connections from one listener, so many before others get their turn.
     func acceptConnections(_ index: UInt32) {
         guard let network, let listener = network.listener(index) else { return }
-        for _ in 0..<Self.acceptsPerTurn {
+        for _ in 0..<settings.maxNewConnectionsPerCycle {
             switch Socket.accept(listener.descriptor) {
             case .accepted(let descriptor): admit(descriptor, isUnix: listener.isUnix)
             case .wouldBlock: return
@@ -266,7 +264,7 @@ extension Server {
     func overflow(_ connection: Connection) {
         if connection.closesNow { return }
         log.warning(
-            "Client \(describe(connection)) scheduled to be closed ASAP for overcoming of output "
+            "Client \(describeForLog(connection)) scheduled to be closed ASAP for overcoming of output "
                 + "buffer limits.")
         statistics.outputBufferDisconnections += 1
         connection.gate.insert(.closing)

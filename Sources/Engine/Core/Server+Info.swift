@@ -86,6 +86,7 @@ extension Server {
         info.field("executable", lifecycle.executable)
         info.field("config_file", settings.configFile ?? "")
         info.field("io_threads_active", 0)
+        info.field("availability_zone", settings.availabilityZone)
         if let waiting = lifecycle.waitingStop {
             info.field(
                 "shutdown_in_milliseconds",

@@ -137,7 +137,10 @@ extension Server {
             let megabytes = NumberText.fixed(bytes / 1_048_576, decimals: 2)
             log.notice("RDB memory usage when created \(megabytes) Mb")
         }
-        for key in report.emptyKeyNames { log.notice("rdbLoadObject skipping empty key: \(key)") }
+        for key in report.emptyKeyNames {
+            let name = settings.hidesUserDataFromLog ? Self.hidden : key
+            log.notice("rdbLoadObject skipping empty key: \(name)")
+        }
         let empty = report.emptyKeys == 0 ? "" : ", empty keys skipped: \(report.emptyKeys)"
         log.notice(
             "Done loading RDB, keys loaded: \(report.loadedKeys), "

@@ -121,7 +121,7 @@ extension Server {
 
     func closeForQueryBuffer(_ connection: Connection) {
         log.warning(
-            "Closing client that reached max query buffer length: \(describe(connection))")
+            "Closing client that reached max query buffer length: \(describeForLog(connection))")
         statistics.queryBufferDisconnections += 1
         close(connection, "query buffer limit")
     }
@@ -473,8 +473,8 @@ extension Server {
 
     private func failProtocol(_ connection: Connection, _ error: ProtocolError, _ bytes: ByteView) {
         log.verbose(
-            "Protocol error (\(error.logText)) from client: \(describe(connection)). "
-                + "Query buffer during protocol error: '\(Self.sample(bytes))'")
+            "Protocol error (\(error.logText)) from client: \(describeForLog(connection)). "
+                + "Query buffer during protocol error: '\(sample(bytes))'")
         error.replyText.withByteView { failProtocol(connection, text: $0) }
     }
 
@@ -496,8 +496,9 @@ extension Server {
         scheduleReply(connection)
     }
 
-    private static func sample(_ bytes: ByteView) -> String {
-        bytes.prefix(128).array.map { byte in
+    private func sample(_ bytes: ByteView) -> String {
+        if settings.hidesUserDataFromLog { return Self.hidden }
+        return bytes.prefix(128).array.map { byte in
             byte >= 32 && byte < 127 ? String(UnicodeScalar(byte)) : "."
         }.joined()
     }

@@ -62,6 +62,12 @@ extension Server {
         let change = try SettingTable.set(
             pairs, in: &changed, isLocal: isLocal,
             isLoading: !gate.isDisjoint(with: [.loading, .loadingBeside]))
+        for name in SettingTable.unobeyed(in: changed)
+        where SettingTable.value(of: name, in: changed)
+            != SettingTable.value(of: name, in: settings)
+        {
+            log.warning("'\(name)' is accepted, and not obeyed by this version.")
+        }
         settings = changed
         followSettings()
         for (index, (effect, name)) in change.effects.enumerated() {

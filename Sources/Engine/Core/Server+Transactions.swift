@@ -42,8 +42,10 @@ extension Server {
         guard flags.contains(.runsQueue), let transaction = connection.transaction else {
             return flags
         }
-        return flags.union(CommandFlags(rawValue: transaction.requests.flags).intersection(Self.inherited))
-            .intersection(CommandFlags(rawValue: transaction.requests.commonFlags).union(Self.lent))
+        return flags.union(
+            CommandFlags(rawValue: transaction.requests.flags).intersection(Self.inherited)
+        )
+        .intersection(CommandFlags(rawValue: transaction.requests.commonFlags).union(Self.lent))
     }
 
     private static let inherited: CommandFlags = [.write, .denyOOM, .mayReplicate]

@@ -29,7 +29,10 @@ public enum ServerProgram {
             complain(message)
             return 1
         case .checkConfig(let start):
-            guard settings(of: start) != nil else { return 1 }
+            guard let settings = settings(of: start) else { return 1 }
+            for name in SettingTable.unobeyed(in: settings) {
+                say("'\(name)' is accepted, and not obeyed by this version\n")
+            }
             say("Configuration OK\n")
         case .start(let start):
             guard let settings = settings(of: start) else { return 1 }
@@ -72,10 +75,12 @@ public enum ServerProgram {
     /// Reads the configuration; says why not on standard error.
     private static func settings(of start: CommandLine.Start) -> Settings? {
         do throws(ConfigFileError) {
-            return try ConfigFile.load(
+            let settings = try ConfigFile.load(
                 path: start.configFile,
                 standardInput: start.readsStandardInput ? readStandardInput() : nil,
                 options: start.options)
+            if let missing = settings.missingFeature { throw .invalid(missing) }
+            return settings
         } catch {
             complain(error.message(server: product))
             return nil

@@ -38,7 +38,6 @@ struct Startup {
             showLogo()
             log.warning("Server initialized")
             warnOfEnvironment()
-            warnOfMissingFeatures()
             try load(server)
             server.beginReplication()
             if !server.lifecycle.shouldStop { tellReady() }
@@ -105,6 +104,9 @@ struct Startup {
                     + "a config file use \(commandLine[0]) /path/to/redis.conf")
         }
         log.role = .primary
+        for name in SettingTable.unobeyed(in: settings) {
+            log.warning("WARNING: '\(name)' is accepted, and not obeyed by this version.")
+        }
     }
 
     // MARK: - The server
@@ -227,18 +229,6 @@ struct Startup {
         log.warning(
             "WARNING: The TCP backlog setting of \(settings.tcpBacklog) cannot be enforced because "
                 + "\(path) is set to the lower value of \(most).")
-    }
-
-    /// Settings of a peer's file that promise what this version does not do.
-    private func warnOfMissingFeatures() {
-        let asked: [(name: String, isAsked: Bool, means: String)] = [
-            ("cluster-enabled", settings.clusterEnabled, "there are no slots"),
-            ("tls-port", settings.tlsPort != 0, "nothing listens there"),
-            ("loadmodule", !settings.moduleLines.isEmpty, "no module is loaded"),
-        ]
-        for (name, isAsked, means) in asked where isAsked {
-            log.warning("WARNING: '\(name)' is not part of this version: \(means).")
-        }
     }
 
     private func tellReady() {

@@ -340,7 +340,7 @@ enum PeerAnswers {
         masterauth	=x	=	=-1	=0	=1	=7mb	=YES	=99999999999999999999
         masteruser	=x	=	=-1	=0	=1	=7mb	=YES	=99999999999999999999
         maxmemory	!argument must be a memory value	=0	!argument must be a memory value	=0	=1	=7340032	!argument must be a memory value	=18446744073709551615
-        maxmemory-clients	!argument must be a memory or percent value	=0	!argument must be a memory or percent value	=0	=1	=7340032	!argument must be a memory or percent value	=1%
+        maxmemory-clients	!argument must be a memory or percent value	=0	!argument must be a memory or percent value	=0	=1	=7340032	!argument must be a memory or percent value	"
         maxmemory-eviction-tenacity	!argument couldn't be parsed into an integer	"	!argument must be between 0 and 100 inclusive	=0	=1	!argument couldn't be parsed into an integer	"	"
         maxmemory-policy	!argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction	"	"	"	"	"	"	"
         maxmemory-samples	!argument couldn't be parsed into an integer	"	!argument must be between 1 and 2147483647 inclusive	"	=1	!argument couldn't be parsed into an integer	"	"

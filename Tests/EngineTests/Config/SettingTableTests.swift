@@ -151,8 +151,7 @@ import Testing
 
     @Test func aliasesAreTheSameSetting() throws {
         var settings = Settings()
-        _ = try SettingTable.set(
-            bytes([("slave-priority", "1"), ("replica-priority", "2")]), in: &settings)
+        _ = try SettingTable.set(bytes([("slave-priority", "2")]), in: &settings)
         #expect(settings.replicaPriority == 2)
         #expect(text("SLAVE-priority", settings) == "2")
         _ = try SettingTable.set(bytes([("primaryauth", "secret")]), in: &settings)
@@ -199,9 +198,8 @@ import Testing
         ("oom-score-adj-values", "500 400 300", "500 400 300"),
         ("bind", "", ""), ("bind", "127.0.0.1 ::1", "127.0.0.1 ::1"),
         ("maxmemory-clients", "5%", "5%"), ("maxmemory-clients", "0%", "0"),
-        ("maxmemory-clients", "18446744073709551615", "1%"),
         ("maxmemory", "18446744073709551615", "18446744073709551615"),
-        ("maxmemory", "20000000000gb", "3028092406290448384"), ("maxmemory", "k", "0"),
+        ("maxmemory", "17179869183gb", "18446744072635809792"), ("maxmemory", "k", "0"),
         ("maxmemory", "10GB", "10737418240"), ("hz", "1000", "500"), ("hz", "0", "1"),
         ("log-format", "legacy", "text"), ("loglevel", "nothing", "nothing"),
     ])
@@ -265,7 +263,7 @@ import Testing
         ("maxmemory-clients", "-5%", "argument must be a memory or percent value"),
         (
             "maxmemory-clients", "18446744073709551515",
-            "percentage argument must be less or equal to 100"
+            "argument must be a memory or percent value"
         ),
         ("maxmemory", "1 mb", "argument must be a memory value"),
         ("maxmemory", "1.5mb", "argument must be a memory value"),
@@ -360,6 +358,69 @@ import Testing
             return nil
         } catch {
             return error
+        }
+    }
+
+    /// At and above the largest value of each unit, for every setting that is an amount of memory.
+    @Test(arguments: [
+        "17179869184gb", "20000000000gb", "18446744073710mb", "17592186044416mb",
+        "18446744073709551616kb",
+        "18014398509481984kb", "18446744073709552k", "18446744073710g", "99999999999999999999gb",
+    ])
+    func `an amount of memory beyond 64 bits is none`(_ value: String) {
+        var tried = 0
+        for row in SettingTable.rows where !row.flags.contains(.immutable) {
+            switch row.kind {
+            case .memory, .wideMemory, .memoryOrPercent: break
+            default: continue
+            }
+            tried += 1
+            let answer = answered(row.name, value)
+            #expect(answer.hasPrefix("!argument must be"), "\(row.name): \(answer)")
+        }
+        #expect(tried > 8)
+    }
+
+    /// All pairs of names of one setting.
+    @Test func `a setting is set once, also under two names`() {
+        var tried = 0
+        for row in SettingTable.rows where !row.flags.contains(.immutable) {
+            let names = [row.name] + row.aliases
+            let value = row.kind.format(Settings())
+            for (first, second) in names.flatMap({ name in names.map { (name, $0) } }) {
+                var settings = Settings()
+                settings.protectedConfigAccess = .yes
+                tried += 1
+                do throws(ConfigError) {
+                    _ = try SettingTable.set([(first, value), (second, value)], in: &settings)
+                    Issue.record("\(first) and \(second)")
+                } catch {
+                    #expect(error.message.contains("duplicate parameter"), "\(first), \(second)")
+                }
+            }
+        }
+        #expect(tried > 150)
+    }
+
+    @Test func `what is not obeyed yet is known, once it is changed`() throws {
+        var settings = Settings()
+        #expect(SettingTable.unobeyed(in: settings) == [])
+        _ = try SettingTable.set(bytes([("busy-reply-threshold", "100")]), in: &settings)
+        #expect(SettingTable.unobeyed(in: settings) == ["busy-reply-threshold"])
+        for row in SettingTable.rows {
+            let isBoth = row.flags.contains([.moot, .unobeyed])
+            #expect(!isBoth, "\(row.name)")
+        }
+    }
+
+    @Test func `what cannot be done does not start`() throws {
+        #expect(Settings().missingFeature == nil)
+        for text in [
+            "cluster-enabled yes", "tls-port 6380", "tls-replication yes", "loadmodule /m.so",
+        ] {
+            let name = text.split(separator: " ")[0]
+            let settings = try ConfigFile.parse(Array(text.utf8))
+            #expect(settings.missingFeature?.contains("'\(name)'") == true, "\(text)")
         }
     }
 }

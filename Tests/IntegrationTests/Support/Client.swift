@@ -112,6 +112,14 @@ final class Client {
         }
     }
 
+    /// The first byte of the next reply, which is read whole.
+    func readMark() throws -> Character {
+        while received.count == position { try receive() }
+        let mark = Character(Unicode.Scalar(received[position]))
+        _ = try read()
+        return mark
+    }
+
     private func readList(_ count: Int) throws -> Answer {
         guard count >= 0 else { return .null }
         return .list(try (0..<count).map { _ in try read() })
