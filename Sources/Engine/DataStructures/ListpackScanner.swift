@@ -57,6 +57,14 @@ struct ListpackScanner {
         return integer
     }
 
+    /// The next element where it is an integer kept in one byte, which can be changed in place; nil else.
+    @inline(__always)
+    mutating func nextNarrow() -> UInt8? {
+        guard let here = step() else { return nil }
+        let first = here.load(as: UInt8.self)
+        return first & 0x80 == 0 ? first : nil
+    }
+
     /// A step over the next element; false at the end and where it is broken.
     @inline(__always)
     mutating func skip() -> Bool { step() != nil }

@@ -1,7 +1,8 @@
 /// Reads streams of the RDB format, of all three versions there have been.
 ///
-/// Nodes are checked entry by entry and taken over as they are; figures that contradict them are
-/// an error, as is a pending entry without an owner.
+/// Nodes are checked entry by entry and taken over as they are. Figures that follow from them are
+/// counted, not believed: Redis 5 wrote lengths that are too large. An entry that is pending for the
+/// group and for no consumer, or the other way round, is an error.
 struct StreamReader {
     private let arena: Arena
     private let version: UInt8
@@ -46,9 +47,12 @@ struct StreamReader {
                 name.number(at: 0, as: UInt64.self).byteSwapped,
                 name.number(at: 8, as: UInt64.self).byteSwapped)
             let bytes = reader.view(node)
-            guard let end = StreamNodeCheck(bytes, master: master)?.lastID, !(master < last) else {
+            guard let check = StreamNodeCheck(bytes, master: master, after: last) else {
                 throw .corrupt("Stream listpack integrity check failed.")
             }
+            // Redis leaves nodes without an entry behind, when it trims by id what ends with deleted ones.
+            guard let end = check.lastID else { continue }
+            guard !(master < last) else { throw corrupt("nodes out of order") }
             guard stream.adopt(bytes, master: master) else { throw corrupt("a node comes twice") }
             last = end
         }
@@ -59,16 +63,16 @@ struct StreamReader {
         of stream: StreamValue, _ last: StreamID, from reader: inout DumpReader
     ) throws(DumpError) {
         stream.settle()
-        guard try reader.length() == UInt64(stream.length) else { throw corrupt("a wrong length") }
-        stream.lastID = try identifier(&reader)
-        guard !(stream.lastID < last) else { throw corrupt("the last id is not the last") }
+        _ = try reader.length()  // Counted from the nodes, as is the first entry below.
+        stream.lastID = max(try identifier(&reader), last)
         guard version != DumpFormat.stream1 else {
             stream.entriesAdded = Int64(stream.length)
             return
         }
-        _ = try identifier(&reader)  // The first entry is known from the nodes.
+        _ = try identifier(&reader)
         stream.largestDeletedID = try identifier(&reader)
-        stream.entriesAdded = Int64(bitPattern: try reader.length())
+        let added = Int64(bitPattern: try reader.length())
+        stream.entriesAdded = max(added, Int64(stream.length))
     }
 
     private func identifier(_ reader: inout DumpReader) throws(DumpError) -> StreamID {
@@ -95,7 +99,9 @@ struct StreamReader {
         let piece = try reader.piece()
         let lastID = try identifier(&reader)
         var entriesRead = StreamGroup.unknown
-        if version != DumpFormat.stream1 { entriesRead = Int64(bitPattern: try reader.length()) }
+        if version != DumpFormat.stream1 {
+            entriesRead = max(Int64(bitPattern: try reader.length()), StreamGroup.unknown)
+        }
         let name = reader.view(piece)
         guard stream.group(name) == nil else { throw corrupt("a group comes twice") }
         let group = stream.addGroup(name, lastID: lastID, entriesRead: entriesRead)
@@ -143,34 +149,33 @@ struct StreamReader {
     }
 }
 
-/// Looks through the bytes of a stream's node: nil unless every entry is whole, in order and counted.
+/// Looks through the bytes of a stream's node: nil unless every entry is whole, in order and counted,
+/// and what is changed in place later (the flags) has the form that this assumes.
 private struct StreamNodeCheck {
-    /// The last entry that is there.
-    private(set) var lastID = StreamID.zero
+    /// The last entry that is there; nil where all are deleted.
+    private(set) var lastID: StreamID?
 
-    init?(_ bytes: ByteView, master: StreamID) {
-        guard var scanner = ListpackScanner(bytes), let live = Self.number(&scanner),
-            let deleted = Self.number(&scanner), let fields = Self.number(&scanner), live > 0,
-            deleted >= 0, fields >= 0, live <= bytes.count, deleted <= bytes.count,
-            fields <= bytes.count, Self.skip(fields, &scanner), Self.number(&scanner) == 0
+    /// - Parameter previous: the last entry of the nodes before.
+    init?(_ bytes: ByteView, master: StreamID, after previous: StreamID) {
+        guard bytes.count <= StreamNode.mostLoadedBytes, var scanner = ListpackScanner(bytes),
+            let live = Self.number(&scanner), let deleted = Self.number(&scanner),
+            let fields = Self.number(&scanner), live >= 0, deleted >= 0, fields >= 0,
+            live <= bytes.count, deleted <= bytes.count, fields <= bytes.count,
+            Self.skip(fields, &scanner), Self.number(&scanner) == 0
         else { return nil }
         var found = (live: 0, deleted: 0)
-        var previous = StreamID.zero
         while !scanner.isAtEnd {
-            guard let entry = Self.entry(&scanner, master, fields), !(entry.id < previous) else {
-                return nil
-            }
-            previous = entry.id
+            guard let entry = Self.entry(&scanner, master, fields) else { return nil }
             if entry.isDeleted {
+                // Ids go back behind a deleted entry where XSETID did.
                 found.deleted += 1
             } else {
-                guard found.live == 0 || lastID < entry.id else { return nil }
+                guard !(entry.id < master), lastID ?? previous < entry.id else { return nil }
                 lastID = entry.id
                 found.live += 1
             }
         }
-        guard scanner.isWhole, found.live == live, found.deleted == deleted, !(lastID < master)
-        else { return nil }
+        guard scanner.isWhole, found.live == live, found.deleted == deleted else { return nil }
     }
 
     @inline(__always)
@@ -192,7 +197,7 @@ private struct StreamNodeCheck {
     private static func entry(
         _ scanner: inout ListpackScanner, _ master: StreamID, _ fields: Int
     ) -> (id: StreamID, isDeleted: Bool)? {
-        guard let flags = number(&scanner), flags >= 0, flags <= 3,
+        guard let flags = scanner.nextNarrow().map({ Int($0) }), flags <= 3,
             let milliseconds = number(&scanner), let sequence = number(&scanner)
         else { return nil }
         var elements = fields &+ 3

@@ -86,6 +86,9 @@ struct StreamNode {
         textBytes &+ 2 &* fields.count &* elementOverhead &+ entryOverhead
     }
 
+    /// A node of more bytes is not loaded: its counts must have room to grow.
+    static let mostLoadedBytes = ListpackFormat.mostBytes - frontOverhead
+
     /// Whether a listpack can hold an entry of so many bytes.
     static func canHold(_ fields: StreamFields, _ textBytes: Int) -> Bool {
         room(for: fields, textBytes) + frontOverhead <= ListpackFormat.mostBytes
@@ -177,14 +180,16 @@ struct StreamNode {
         return true
     }
 
-    /// Adds to the counts in front, in place unless their size changes.
+    /// Adds to the counts in front: in place where they are elements of one byte and stay so.
+    ///
+    /// A node that was loaded may spell a small number in a wide form, which is written anew.
     private mutating func addCounts(live: Int, deleted: Int) {
         let counts = counts
         let first = base + ListpackFormat.headerBytes
         if counts.live &+ live < 128 && counts.deleted &+ deleted < 128
-            && max(counts.live, counts.deleted) < 128
+            && StreamElements.isNarrow(first) && StreamElements.isNarrow(first + 2)
         {
-            // Elements of one byte and a back length of one.
+            // Behind either stands a back length of one byte.
             first.storeBytes(of: UInt8(truncatingIfNeeded: counts.live &+ live), as: UInt8.self)
             first.storeBytes(
                 of: UInt8(truncatingIfNeeded: counts.deleted &+ deleted), toByteOffset: 2,
@@ -221,6 +226,8 @@ struct StreamNode {
     /// all walks.
     func markDeleted(_ walk: StreamNodeWalk) {
         let flags = base + walk.entryOffset
+        // `StreamReader` takes no node over whose flags are spelled otherwise.
+        precondition(StreamElements.isNarrow(flags), "flags in a wide form")
         flags.storeBytes(
             of: flags.load(as: UInt8.self) | UInt8(Self.deletedFlag), as: UInt8.self)
     }
@@ -232,11 +239,14 @@ struct StreamNode {
     @inline(__always)
     func walk(master: StreamID) -> StreamNodeWalk { StreamNodeWalk(base, master) }
 
-    /// The id of the last entry, deleted or not.
+    /// The id of the last entry that is there.
     func lastID(master: StreamID) -> StreamID {
         var walk = walk(master: master)
         walk.moveToEnd()
-        return walk.stepBack() ? walk.id : master
+        while walk.stepBack() {
+            if !walk.isDeleted { return walk.id }
+        }
+        return master
     }
 }
 
@@ -261,6 +271,12 @@ private enum StreamElements {
         let element = ListpackElement(text)
         element.write(to: place)
         place += element.entryBytes
+    }
+
+    /// Whether an integer of one byte stands at `place`.
+    @inline(__always)
+    static func isNarrow(_ place: UnsafeRawPointer) -> Bool {
+        place.load(as: UInt8.self) & 0x80 == 0
     }
 
     /// The integer at `place`; 0 where it is none.

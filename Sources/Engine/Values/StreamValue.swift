@@ -276,8 +276,8 @@ struct StreamValue {
         var walk = node.walk(master: nodes.id(at: position))
         var removed = 0
         while walk.step() {
-            if isKept(walk.id, trimming) { break }
             if walk.isDeleted { continue }
+            if isKept(walk.id, trimming) { break }
             node.markDeleted(walk)
             state.pointee.length &-= 1
             removed &+= 1
