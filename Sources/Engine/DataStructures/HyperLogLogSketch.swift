@@ -79,7 +79,8 @@ struct HyperLogLogSketch: ~Copyable {
             preconditionFailure("a sketch that was checked is not sound")
         }
         if run.value >= value { return false }
-        if run.count == 1 {
+        // A run of one zero may be coded in two bytes by others, and is split like a longer one.
+        if run.count == 1 && run.bytes == 1 {
             setRun(at: position.offset, value, 1)
         } else if !split(run, at: position, register, value) {
             return raiseDense(register, to: value)

@@ -51,6 +51,51 @@ import Testing
         }
     }
 
+    /// Sparse bytes of runs that cover all registers, each coded in as many bytes as may be.
+    private func wideSketch(_ random: inout SeededRandom) -> ([UInt8], [UInt8]) {
+        var bytes = Array("HYLL\u{1}".utf8) + [UInt8](repeating: 0, count: 11)
+        var model: [UInt8] = []
+        while model.count < 16384 {
+            let length = min(
+                1 + random.below([1, 4, 80, 3000][random.below(4)]), 16384 - model.count)
+            if length <= 4 && random.below(3) > 0 {
+                let value = UInt8(1 + random.below(4))
+                bytes.append(0x80 | (value - 1) << 2 | UInt8(length - 1))
+                model += [UInt8](repeating: value, count: length)
+            } else {
+                bytes += [0x40 | UInt8((length - 1) >> 8), UInt8((length - 1) & 0xFF)]
+                model += [UInt8](repeating: 0, count: length)
+            }
+        }
+        return (bytes, model)
+    }
+
+    @Test func runsInWiderCodesThanNeededAreRaised() {
+        var random = SeededRandom.make()
+        for _ in 0..<20 {
+            let (bytes, model) = wideSketch(&random)
+            bytes.withByteView { expectRaises($0, model, &random) }
+        }
+    }
+
+    private func expectRaises(_ bytes: ByteView, _ start: [UInt8], _ random: inout SeededRandom) {
+        guard var sketch = HyperLogLogSketch(bytes, .sparse, longestSparse: 40_000) else {
+            Issue.record("not sound, seed \(random.seed)")
+            return
+        }
+        var model = start
+        for _ in 0..<500 {
+            let register = random.below(16384)
+            let value = UInt8(1 + random.below(6))
+            model[register] = max(model[register], value)
+            _ = sketch.raise(register, to: value)
+            let isSound = HyperLogLog.isSound(sketch.bytes)
+            #expect(isSound, "seed \(random.seed)")
+            if !isSound { return }
+        }
+        expectEqual(sketch, model, random.seed)
+    }
+
     @Test func aUnionHasTheLargerRegisters() {
         var random = SeededRandom.make()
         var union = UnionRegisters()
