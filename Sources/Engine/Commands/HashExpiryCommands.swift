@@ -100,9 +100,6 @@ enum HashExpiryCommands {
 
     // MARK: - Arguments
 
-    /// Redis keeps deadlines of fields in 46 bits.
-    private static let latestDeadline: Int64 = (1 << 46) - 1
-
     /// The fields of a command: arguments `first` up to the end.
     ///
     /// `index` is where FIELDS must stand; `problem` is said of a count that is none.
@@ -132,7 +129,9 @@ enum HashExpiryCommands {
         guard let amount = NumberText.integer(text) else { throw .notInteger }
         guard amount >= 0 else { throw .text("ERR invalid expire time, must be >= 0") }
         let factor: Int64 = unit == .seconds ? 1000 : 1
-        guard amount <= latestDeadline / factor, amount * factor <= latestDeadline - start else {
+        guard amount <= HashValue.latestDeadline / factor,
+            amount * factor <= HashValue.latestDeadline - start
+        else {
             throw SetOptions.invalidExpireTime(&call)
         }
         return amount * factor + start

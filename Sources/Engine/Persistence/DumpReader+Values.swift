@@ -496,12 +496,20 @@ struct ValueReader {
             var deadline = HashValue.never
             if told != 0 {
                 let base = earliest.map { $0 &- 1 } ?? 0
-                let (sum, isBeyond) = base.addingReportingOverflow(Int64(clamping: told))
-                guard !isBeyond else { throw .corrupt("a field's deadline beyond all bounds") }
-                deadline = sum
+                deadline = try checked(base.addingReportingOverflow(Int64(clamping: told)))
             }
             try set(reader.view(name), reader.view(value), deadline, of: hash)
         }
+    }
+
+    /// A deadline of a field that it may have: `HashValue.never` is none either.
+    private func checked(
+        _ deadline: (partialValue: Int64, overflow: Bool)
+    ) throws(DumpError) -> Int64 {
+        guard !deadline.overflow, deadline.partialValue > 0,
+            deadline.partialValue <= HashValue.latestDeadline
+        else { throw .corrupt("a field's deadline beyond all bounds") }
+        return deadline.partialValue
     }
 
     private func readValkeyFields(
@@ -511,10 +519,9 @@ struct ValueReader {
             reader.beginRecord()
             let name = try reader.piece()
             let value = try reader.piece()
-            let deadline = try reader.littleEndian(Int64.self)
-            try set(
-                reader.view(name), reader.view(value), deadline < 0 ? HashValue.never : deadline,
-                of: hash)
+            let told = try reader.littleEndian(Int64.self)
+            let deadline = told < 0 ? HashValue.never : try checked((told, false))
+            try set(reader.view(name), reader.view(value), deadline, of: hash)
         }
     }
 
@@ -525,7 +532,7 @@ struct ValueReader {
         else { throw broken }
         while let name = cursor.next(), let value = cursor.next() {
             guard case .integer(let told) = cursor.next(), told >= 0 else { throw broken }
-            let deadline = told > 0 ? told : HashValue.never
+            let deadline = told > 0 ? try checked((told, false)) : HashValue.never
             try name.withText { (name) throws(DumpError) in
                 try value.withText { (value) throws(DumpError) in
                     try set(name, value, deadline, of: hash)

@@ -25,6 +25,8 @@ struct HashValue: RandomElements {
 
     /// The deadline of a field that stays.
     static var never: Int64 { PackedRecords.never }
+    /// Redis keeps deadlines of fields in 46 bits, and ends when it is given a later one.
+    static let latestDeadline: Int64 = (1 << 46) - 1
 
     let entry: Entry
     let context: ValueContext

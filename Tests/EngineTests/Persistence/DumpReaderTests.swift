@@ -247,4 +247,49 @@ struct DumpReaderTests {
         }
         #expect(server.run("DBSIZE") == 0)
     }
+
+    // MARK: - Deadlines of fields
+
+    @Test func `a field's deadline that no server takes is refused`() {
+        let server = TestServer()
+        let latest: UInt64 = 1 << 46 - 1
+        for (deadline, isTaken) in [
+            (latest, true), (latest + 1, false), (1 << 47, false), (UInt64(Int64.max), false),
+            (.max, false),
+        ] {
+            let table =
+                DumpBytes.littleEndian(UInt64(1)) + [1] + DumpBytes.length(deadline)
+                + DumpBytes.string("f") + DumpBytes.string("v")
+            let absolute =
+                [1] + DumpBytes.length(deadline) + DumpBytes.string("f") + DumpBytes.string("v")
+            let packed = DumpBytes.listpack(
+                ["f", "v", String(Int64(clamping: deadline))].map { DumpBytes.element($0) })
+            for (type, body) in [
+                (DumpFormat.hashWithDeadlines, table), (DumpFormat.hashWithDeadlines22, absolute),
+                (DumpFormat.hashListpackPreview, DumpBytes.string(packed)),
+                (
+                    DumpFormat.hashListpackWithDeadlines,
+                    DumpBytes.littleEndian(deadline) + DumpBytes.string(packed)
+                ),
+            ] {
+                #expect(
+                    server.restore(type, body) == (isTaken ? "OK" : Self.refused), "type \(type)")
+                let error = server.load(file: DumpBytes.file(type, body))
+                #expect((error == nil) == isTaken, "type \(type)")
+                guard isTaken else { continue }
+                let expected = Reply.array([.integer(Int64(latest))])
+                #expect(server.run("HPEXPIRETIME", "k", "FIELDS", "1", "f") == expected)
+            }
+            let valkey =
+                [1] + DumpBytes.string("f") + DumpBytes.string("v")
+                + DumpBytes.littleEndian(deadline)
+            let reply = server.restore(DumpFormat.hashWithDeadlines22, valkey, version: 80)
+            // Valkey's -1 is none.
+            #expect(reply == (isTaken || deadline == .max ? "OK" : Self.refused))
+        }
+        let zero =
+            DumpBytes.littleEndian(UInt64(0)) + [1, 1] + DumpBytes.string("f")
+            + DumpBytes.string("v")
+        #expect(server.restore(DumpFormat.hashWithDeadlines, zero) == Self.refused)
+    }
 }
