@@ -85,7 +85,9 @@ extension Server {
             }
         } catch {
             if case .interrupted = error { throw error }
-            log.warning("Internal error in RDB reading offset \(reader.position) -> \(error.text)")
+            log.warning(
+                "Internal error in RDB reading offset \(reader.position)\(snapshot.whereabouts) -> "
+                    + error.text)
             throw error
         }
         tell(snapshot.report, since: start)

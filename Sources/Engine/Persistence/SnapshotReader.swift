@@ -58,6 +58,11 @@ struct SnapshotReader: ~Copyable {
 
     var keyText: String { key.view.string }
 
+    /// Which value is being read, for a complaint; empty where it is none.
+    var whereabouts: String {
+        doing == .value ? " (value of key '\(key.view.prefix(128).string)')" : ""
+    }
+
     struct Options {
         var checks = true
         /// Keys whose time is over are left out: not by a replica, nor from an append-only file.
@@ -251,14 +256,29 @@ struct SnapshotReader: ~Copyable {
     ) throws(DumpError) {
         let deadline = traits.deadline
         traits = KeyTraits()
-        doing = .value
+        (doing, type) = (.key, DumpFormat.string)
         let key = try reader.piece()
-        let value = try reader.piece()
+        let value = try value(of: key, from: &reader)
         if let deadline, options.dropsExpired, deadline < keyspace.now {
             return noteExpired(reader.view(key), in: database)
         }
         strings.add(key, value, deadline: deadline ?? 0, for: database, reader)
         if strings.isFull { try storeStrings(in: database, reader) }
+    }
+
+    /// The string behind `key`, which is kept only for who asks after an error.
+    @inline(__always)
+    private mutating func value(
+        of key: DumpReader.Piece, from reader: inout DumpReader
+    ) throws(DumpError) -> DumpReader.Piece {
+        do throws(DumpError) {
+            return try reader.piece()
+        } catch {
+            doing = .value
+            self.key.removeAll()
+            self.key.append(reader.view(key))
+            throw error
+        }
     }
 
     /// A key is left out because its time is over, which others who have it are to know.
