@@ -45,6 +45,17 @@ struct ByteBuffer: ~Copyable {
         if capacity &- tail < bytes { makeRoom(bytes) }
     }
 
+    /// The same, for so many bytes as others claim to have; false where there is no memory for them.
+    mutating func tryReserve(_ bytes: Int) -> Bool {
+        if capacity &- tail < bytes && !canCompact(for: bytes) {
+            let wanted = grown(by: bytes)
+            guard let moved = apus_heap_try_reallocate(base, wanted) else { return false }
+            take(moved, wanted)
+        }
+        reserve(bytes)
+        return true
+    }
+
     mutating func append(_ bytes: ByteView) {
         guard bytes.count > 0 else { return }
         reserve(bytes.count)
@@ -166,18 +177,32 @@ struct ByteBuffer: ~Copyable {
 
     @inline(never)
     private mutating func makeRoom(_ bytes: Int) {
-        precondition(bytes >= 0 && bytes <= Int.max / 4, "a buffer cannot be that large")
-        if head > 0, let base, capacity &- count >= bytes, head >= count {
-            memmove(base, base + head, count)
+        if canCompact(for: bytes) {
+            compact()
         } else {
-            let wanted = Swift.max(
-                head + count + bytes, Swift.min(capacity * 2, capacity + 1 << 26))
-            let moved: UnsafeMutableRawPointer = apus_heap_reallocate(base, wanted)
-            base = moved
-            capacity = wanted
-            if head == 0 { return }
-            memmove(moved, moved + head, count)
+            let wanted = grown(by: bytes)
+            take(apus_heap_reallocate(base, wanted), wanted)
         }
+    }
+
+    /// Whether what was drained leaves enough room, and moving what is left pays.
+    private func canCompact(for bytes: Int) -> Bool {
+        head > 0 && capacity &- count >= bytes && head >= count
+    }
+
+    private func grown(by bytes: Int) -> Int {
+        precondition(bytes >= 0 && bytes <= Int.max / 4, "a buffer cannot be that large")
+        return Swift.max(head + count + bytes, Swift.min(capacity * 2, capacity + 1 << 26))
+    }
+
+    private mutating func take(_ moved: UnsafeMutableRawPointer, _ bytes: Int) {
+        base = moved
+        capacity = bytes
+        if head > 0 { compact() }
+    }
+
+    private mutating func compact() {
+        if let base { memmove(base, base + head, count) }
         tail = count
         head = 0
     }

@@ -19,9 +19,37 @@ enum LZF {
         return written == 0 ? nil : Int(written)
     }
 
-    /// Whether so many bytes can be the compressed form of `count`: three of them make at most 264.
+    /// Three bytes stand for so many at most: a copy of what came before.
+    private static let longestCopy = 264
+
+    /// Whether so many bytes can be the compressed form of `count`.
     static func mayUnpack(_ packedCount: Int, to count: Int) -> Bool {
-        packedCount > 0 && packedCount <= mostBytes && count > 0 && count / 264 <= packedCount
+        packedCount > 0 && packedCount <= mostBytes && count > 0 && count <= mostBytes
+            && count <= (packedCount / 3 + 1) * longestCopy
+    }
+
+    /// How many bytes the compressed `bytes` make, if they are sound; more than they do make else, or
+    /// fewer, but no more than `mayUnpack` allows.
+    ///
+    /// O(copies and runs), a tenth of what decompressing takes.
+    static func unpackedCount(_ bytes: ByteView) -> Int {
+        var (count, offset) = (0, 0)
+        while offset < bytes.count {
+            let code = Int(bytes[offset])
+            if code < 32 {
+                // A run of bytes as they are.
+                count &+= code &+ 1
+                offset &+= code &+ 2
+            } else if code < 224 {
+                count &+= code >> 5 &+ 2
+                offset &+= 2
+            } else {
+                guard offset &+ 1 < bytes.count else { return count }
+                count &+= Int(bytes[offset &+ 1]) &+ 9
+                offset &+= 3
+            }
+        }
+        return count
     }
 
     /// Restores exactly `count` bytes at `target`; false where `bytes` do not make so many.

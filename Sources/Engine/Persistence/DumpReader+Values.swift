@@ -261,7 +261,7 @@ struct ValueReader {
             let text = reader.view(try reader.piece())
             // A member and its score take four bytes at least.
             set = filler(members: text.count / 4)
-            set.reserve(packedBytes: text.count)
+            set.reserve(packedBytes: min(text.count, Self.mostReservedBytes))
             try fill(&set) { (set) throws(DumpError) in
                 type == DumpFormat.sortedSetListpack
                     ? try fill(&set, fromListpack: text) : try fill(&set, fromZiplist: text)
@@ -316,6 +316,9 @@ struct ValueReader {
     ) throws(DumpError) -> Double {
         type == DumpFormat.sortedSet ? try reader.double() : try reader.textDouble()
     }
+
+    /// A packed set that takes more grows as it comes.
+    private static let mostReservedBytes = 1 << 20
 
     private func filler(members: Int) -> SortedSetFiller {
         SortedSetFiller(

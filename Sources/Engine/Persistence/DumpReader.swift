@@ -2,8 +2,9 @@ import Reactor
 
 /// Reads the primitives of the RDB format, from memory (RESTORE) or from a file (a snapshot).
 ///
-/// Promises: broken input ends in a `DumpError`, never in a trap, and no more memory is taken for a
-/// string than there are bytes left to fill it. Costs: one `read` a quarter of a mebibyte; a string
+/// Promises: broken input ends in a `DumpError`, never in a trap, and memory is taken for what has come,
+/// not for what is claimed: for a string no more than the file has bytes left, or than the stream has
+/// brought and a block; for one that is compressed no more than its bytes make. Costs: one `read` a quarter of a mebibyte; a string
 /// that is neither compressed nor a number is not copied. A second thread may read ahead and unpack.
 ///
 /// A string is read as a `Piece`, which stays good until the next `beginRecord`; a view of it only
@@ -51,6 +52,10 @@ struct DumpReader: ~Copyable {
 
     private static let blockBytes = 256 * 1024
     private static let keptRoomBytes = 1 << 20
+    /// No string is longer, whoever says so.
+    private static let longestString: UInt64 = 1 << 40
+    /// What claims to unpack to more is measured before memory is taken for it.
+    private static let believedBytes = 1 << 20
 
     /// Reads `bytes`, which must outlive the reader.
     init(_ bytes: ByteView, checks: Bool = false) {
@@ -96,17 +101,21 @@ struct DumpReader: ~Copyable {
         let first = front.prefix(min(front.count, bytes ?? .max))
         buffer.append(first)
         input = buffer.view
-        bytesBehind = (bytes ?? Self.unknownBytes) - first.count
+        bytesBehind = min(bytes ?? .max, Self.unknownBytes) - first.count
     }
 
-    /// What a snapshot of unknown length is taken for: tables are made for no more keys than fit in.
-    private static let unknownBytes = 1 << 40
+    /// What a snapshot of unknown length is taken for.
+    private static let unknownBytes = 1 << 60
 
     /// How many bytes were read so far.
     var position: Int { droppedBytes + next }
 
-    /// How many bytes follow.
-    var bytesLeft: Int { input.count - next + bytesBehind }
+    /// How many bytes follow for certain: those of a file, or those of a stream that have come.
+    ///
+    /// Tables are made for no more keys than fit in.
+    var certainBytes: Int {
+        wait == nil ? max(input.count - next + bytesBehind, 0) : input.count - next
+    }
 
     /// Whether nothing follows.
     var isAtEnd: Bool { next == input.count && bytesBehind <= 0 }
@@ -152,6 +161,12 @@ struct DumpReader: ~Copyable {
         var wanted = max(missing, min(bytesBehind, Self.blockBytes))
         let needed = next + count
         while buffer.count < needed {
+            // What a stream is to bring may be a lie: room grows with what it has brought.
+            if wait != nil { wanted = min(wanted, max(Self.blockBytes, buffer.count)) }
+            guard buffer.tryReserve(wanted) else {
+                input = buffer.view
+                throw .outOfMemory
+            }
             do throws(SystemError) {
                 let got = try readMore(wanted, from: descriptor)
                 guard got > 0 else { throw SystemError("read", code: 0) }
@@ -276,8 +291,8 @@ struct DumpReader: ~Copyable {
     private mutating func anyPiece() throws(DumpError) -> Piece {
         let first = try byte()
         if let length = try length(first) {
-            guard let count = Int(exactly: length) else { throw .truncated }
-            return try raw(count)
+            guard length <= Self.longestString else { throw .truncated }
+            return try raw(Int(length))
         }
         switch first {
         case DumpFormat.integer8: return spell(Int64(try littleEndian(Int8.self)))
@@ -304,9 +319,10 @@ struct DumpReader: ~Copyable {
     private mutating func unpack() throws(DumpError) -> Piece {
         let packedBytes = try length()
         let bytes = try length()
+        let broken = DumpError.corrupt("Invalid LZF compressed string")
         guard let packedCount = Int(exactly: packedBytes), let count = Int(exactly: bytes),
             LZF.mayUnpack(packedCount, to: count)
-        else { throw .corrupt("Invalid LZF compressed string") }
+        else { throw broken }
         let packed = try raw(packedCount)
         let start = room.count
         let place = position - packedCount
@@ -314,9 +330,13 @@ struct DumpReader: ~Copyable {
             room.append(ready)
             return Piece(place: .room, offset: start, count: count)
         }
+        guard count <= Self.believedBytes || LZF.unpackedCount(view(packed)) == count else {
+            throw broken
+        }
+        guard room.tryReserve(count) else { throw .outOfMemory }
         guard let target = room.writable(minimum: count).baseAddress,
             LZF.decompress(view(packed), to: target, count: count)
-        else { throw .corrupt("Invalid LZF compressed string") }
+        else { throw broken }
         room.commit(count)
         return Piece(place: .room, offset: start, count: count)
     }

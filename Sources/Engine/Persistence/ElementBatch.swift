@@ -48,6 +48,6 @@ extension DumpReader {
     private static var mostExpected: Int { 1 << 24 }
 
     /// How many of `told` elements a table is made for at once: fewer than told where the bytes that
-    /// are left cannot make so many.
-    func expected(_ told: Int) -> Int { min(told, max(bytesLeft, 0) / 4, Self.mostExpected) }
+    /// are there cannot make so many.
+    func expected(_ told: Int) -> Int { min(told, certainBytes / 4, Self.mostExpected) }
 }

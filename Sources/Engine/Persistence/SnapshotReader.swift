@@ -9,12 +9,19 @@ struct SnapshotReport {
     var emptyKeys = 0
     /// The names of the first of them.
     var emptyKeyNames: [String] = []
-    /// What the file says of its origin, in its order.
-    var facts: [(name: String, value: String)] = []
+    /// What the file says of its origin, in its order: as much as anybody writes.
+    private(set) var facts: [(name: String, value: String)] = []
+    private static let mostFacts = 100
+    /// Of a name and of a value so many bytes are kept.
+    static let longestFact = 1024
+
+    mutating func note(_ name: String, _ value: String) {
+        if facts.count < Self.mostFacts { facts.append((name, value)) }
+    }
 
     mutating func noteEmpty(_ key: ByteView) {
         emptyKeys += 1
-        if emptyKeys <= 10 { emptyKeyNames.append(key.string) }
+        if emptyKeys <= 10 { emptyKeyNames.append(key.prefix(Self.longestFact).string) }
     }
 
     func fact(_ name: String) -> String? { facts.first { $0.name == name }?.value }
@@ -121,7 +128,7 @@ struct SnapshotReader: ~Copyable {
             case DumpFormat.resize:
                 // Each key takes three bytes at least, whatever is told.
                 let told = try reader.length()
-                let possible = min(max(reader.bytesLeft, 0) / 3, Self.mostReserved)
+                let possible = min(reader.certainBytes / 3, Self.mostReserved)
                 database.reserve(Int(min(told, UInt64(possible))))
                 _ = try reader.length()
             case DumpFormat.auxiliary: try readFact(from: &reader, onStep)
@@ -175,11 +182,12 @@ struct SnapshotReader: ~Copyable {
         from reader: inout DumpReader, _ onStep: (Step, Int) -> Bool
     ) throws(DumpError) {
         doing = .fact
-        let name = try reader.piece()
-        let value = try reader.piece()
-        let fact = (name: reader.view(name).string, value: reader.view(value).string)
-        report.facts.append(fact)
-        _ = onStep(.fact(name: fact.name, value: fact.value), reader.position)
+        let pieces = (try reader.piece(), try reader.piece())
+        let longest = SnapshotReport.longestFact
+        let name = reader.view(pieces.0).prefix(longest).string
+        let value = reader.view(pieces.1).prefix(longest).string
+        report.note(name, value)
+        _ = onStep(.fact(name: name, value: value), reader.position)
     }
 
     private mutating func finish(

@@ -24,6 +24,21 @@ struct LZFTests {
         return isWhole ? Array(target.prefix(count)) : nil
     }
 
+    @Test func `no more is believed than the bytes can make`() throws {
+        for count in [24, 264, 1000, 100_000, 3_000_000] {
+            let text = [UInt8](repeating: 7, count: count)
+            let packed = try #require(compressed(text, atMost: count - 1))
+            #expect(LZF.mayUnpack(packed.count, to: count))
+            #expect(packed.withByteView { LZF.unpackedCount($0) } == count)
+            #expect(!LZF.mayUnpack(packed.count, to: 90 * packed.count + 265))
+            for cut in 1..<min(packed.count, 9) {
+                let part = packed.dropLast(cut)
+                #expect(Array(part).withByteView { LZF.unpackedCount($0) } <= count)
+            }
+        }
+        #expect(!LZF.mayUnpack(1 << 31, to: 1 << 33))
+    }
+
     @Test func `what was compressed comes back`() throws {
         var random = SeededRandom.make()
         for _ in 0..<200 {
@@ -33,6 +48,8 @@ struct LZFTests {
             let packed = try #require(compressed(text, atMost: text.count - 1))
             #expect(packed.count < text.count)
             #expect(restored(packed, count: text.count) == text)
+            #expect(LZF.mayUnpack(packed.count, to: text.count))
+            #expect(packed.withByteView { LZF.unpackedCount($0) } == text.count)
             #expect(restored(packed, count: text.count + 1) == nil)
             #expect(restored(packed, count: text.count - 1) == nil)
         }

@@ -50,6 +50,16 @@ import Testing
         #expect(try read(Array("REDIS".utf8) + bytes, from: 5).requests == result.requests)
     }
 
+    @Test func `what is only claimed does not come`() throws {
+        for claim in ["*2147483647\r\n", "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1099511627776\r\n"] {
+            let result = try read(request("SET", "a", "1") + Array((claim + "$1\r\nk\r\n").utf8))
+            #expect(result.requests == [["SET", "a", "1"]])
+            #expect(result.ending == "truncated")
+        }
+        let beyond = request("SET", "a", "1") + Array("*9223372036854775807\r\n$1\r\nk\r\n".utf8)
+        #expect(try read(beyond).ending == "malformed")
+    }
+
     @Test func `a request may be longer than what is read at once`() throws {
         let long = String(repeating: "x", count: 1_000_000)
         let bytes =

@@ -292,4 +292,68 @@ struct DumpReaderTests {
             + DumpBytes.string("v")
         #expect(server.restore(DumpFormat.hashWithDeadlines, zero) == Self.refused)
     }
+
+    // MARK: - Lengths beyond what has come
+
+    /// Values that claim to be more than they are.
+    static let claims: [(UInt8, [UInt8])] = {
+        let huge: [UInt64] = [1 << 31, 1 << 32 - 1, 1 << 40, 1 << 62, 1 << 63 - 1, .max]
+        let counted = [
+            DumpFormat.list, DumpFormat.listOfZiplists, DumpFormat.listOfListpacks, DumpFormat.set,
+            DumpFormat.sortedSetOfTexts, DumpFormat.sortedSet, DumpFormat.hash,
+            DumpFormat.hashWithDeadlines22, DumpFormat.stream1, DumpFormat.stream2,
+            DumpFormat.stream3,
+        ]
+        var claims: [(UInt8, [UInt8])] = []
+        for count in huge {
+            let length = DumpBytes.length(count)
+            claims.append((DumpFormat.string, length + [1]))
+            claims += counted.map { ($0, length) }
+            claims += counted.map { ($0, length + [UInt8](repeating: 1, count: 40)) }
+            claims.append((DumpFormat.hashWithDeadlines, [0, 0, 0, 0, 0, 0, 0, 0] + length))
+            for packed in [10, 5000, 200_000] {
+                let zeroes = [UInt8](repeating: 0, count: packed)
+                claims.append(
+                    (
+                        DumpFormat.string,
+                        [DumpFormat.compressed] + DumpBytes.length(UInt64(packed)) + length + zeroes
+                    ))
+                claims.append(
+                    (DumpFormat.string, [DumpFormat.compressed] + length + length + zeroes))
+            }
+            claims.append((DumpFormat.listOfListpacks, [1] + length))
+            claims.append((DumpFormat.listOfListpacks, [1, 2] + length))
+            for group in [
+                length, [1, 1, 0x67, 1, 1, 1] + length, [1, 1, 0x67, 1, 1, 1, 0] + length,
+            ] {
+                claims.append((DumpFormat.stream2, [0, 0, 1, 1, 0, 0, 0, 0, 0] + group))
+            }
+        }
+        for width: UInt32 in [2, 4, 8] {
+            let set = DumpBytes.littleEndian(width) + DumpBytes.littleEndian(UInt32.max) + [1, 0]
+            claims.append((DumpFormat.setIntset, DumpBytes.string(set)))
+        }
+        var listpack = DumpBytes.listpack([DumpBytes.element("a")])
+        listpack.replaceSubrange(0..<4, with: [0xFF, 0xFF, 0xFF, 0xFF])
+        let long = DumpBytes.listpack([[0xF0, 0xFF, 0xFF, 0xFF, 0xFF, 1, 1]])
+        for type in [
+            DumpFormat.setListpack, DumpFormat.hashListpack, DumpFormat.sortedSetListpack,
+            DumpFormat.hashZiplist, DumpFormat.listZiplist, DumpFormat.sortedSetZiplist,
+            DumpFormat.hashZipmap, DumpFormat.hashListpackPreview,
+        ] {
+            claims += [(type, DumpBytes.string(listpack)), (type, DumpBytes.string(long))]
+        }
+        return claims
+    }()
+
+    @Test func `a claim to be more than has come is refused and takes no memory`() {
+        let server = TestServer(Self.configuration)
+        for (type, body) in Self.claims {
+            #expect(
+                server.restore(type, body) == Self.refused, "type \(type): \(body.prefix(30))")
+            #expect(server.load(file: DumpBytes.file(type, body)) != nil)
+        }
+        #expect(server.run("DBSIZE") == 0)
+        #expect(server.server.keyspace.arena.allocatedBytes < 1 << 20)
+    }
 }
