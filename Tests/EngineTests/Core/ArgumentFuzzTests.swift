@@ -7,7 +7,7 @@ import Testing
 /// is answered with an error has changed nothing.
 @Suite struct ArgumentFuzzTests {
     /// Commands that end the process on purpose, fork it, write files, pause everyone, or take long.
-    private static let deadly: Set<String> = [
+    static let deadly: Set<String> = [
         "shutdown", "debug|segfault", "debug|panic", "debug|assert", "debug|oom", "debug|sleep",
         "debug|restart", "debug|crash-and-recover", "debug|reload", "save", "bgsave", "migrate",
         "pfselftest", "client|pause", "psync", "sync", "replicaof", "slaveof",
@@ -56,14 +56,14 @@ import Testing
     }
 
     /// DEBUG is one row whose first argument may be deadly.
-    private static func isDeadly(_ arguments: [[UInt8]]) -> Bool {
+    static func isDeadly(_ arguments: [[UInt8]]) -> Bool {
         let words = arguments.prefix(2).map { String(decoding: $0, as: UTF8.self).lowercased() }
         return deadly.contains(words.joined(separator: "|"))
             || words.first == "debug" && words.count > 1 && words[1] == "sleep"
     }
 
     /// Random elements with repetition are as many as were asked for, thousands of millions too.
-    private static func isEndless(_ arguments: [[UInt8]]) -> Bool {
+    static func isEndless(_ arguments: [[UInt8]]) -> Bool {
         let name = String(decoding: arguments[0], as: UTF8.self)
         guard ["srandmember", "hrandfield", "zrandmember"].contains(name) else { return false }
         return arguments.dropFirst(2).contains {
