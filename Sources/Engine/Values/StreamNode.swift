@@ -88,10 +88,18 @@ struct StreamNode {
 
     /// A node of more bytes is not loaded: its counts must have room to grow.
     static let mostLoadedBytes = ListpackFormat.mostBytes - frontOverhead
+    /// A node grows to no more, so that it can be loaded again after its counts have grown.
+    private static let mostBytes = mostLoadedBytes - frontOverhead
 
-    /// Whether a listpack can hold an entry of so many bytes.
+    /// Whether a node can hold an entry of so many bytes.
     static func canHold(_ fields: StreamFields, _ textBytes: Int) -> Bool {
-        room(for: fields, textBytes) + frontOverhead <= ListpackFormat.mostBytes
+        room(for: fields, textBytes) + frontOverhead <= mostBytes
+    }
+
+    /// Whether this node can take another entry of so many bytes.
+    @inline(__always)
+    func canTake(_ fields: StreamFields, _ textBytes: Int) -> Bool {
+        bytes &+ Self.room(for: fields, textBytes) <= Self.mostBytes
     }
 
     /// A node whose master and first entry is `id`.

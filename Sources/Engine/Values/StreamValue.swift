@@ -121,7 +121,7 @@ struct StreamValue {
         if let last = nodes.last {
             var node = StreamNode(Block(word: nodes.value(at: last)), in: arena)
             let counts = node.counts
-            if node.bytes &+ textBytes < limits.bytes
+            if node.bytes &+ textBytes < limits.bytes && node.canTake(fields, textBytes)
                 && counts.live &+ counts.deleted < limits.entries
             {
                 let before = node.block

@@ -248,6 +248,44 @@ struct DumpReaderTests {
         #expect(server.run("DBSIZE") == 0)
     }
 
+    @Test func `a score that is no number is refused`() {
+        let server = TestServer(Self.configuration)
+        let name = DumpBytes.string("m")
+        let nan = DumpBytes.littleEndian(Double.nan.bitPattern)
+        let texts = ["m", "nan"].map { Array($0.utf8) }
+        for (type, body) in [
+            (DumpFormat.sortedSet, [1] + name + nan),
+            (DumpFormat.sortedSetOfTexts, [1] + name + [253]),
+            (DumpFormat.sortedSetOfTexts, [1] + name + [3] + Array("nan".utf8)),
+            (DumpFormat.sortedSetOfTexts, [1] + name + [1] + Array("x".utf8)),
+            (
+                DumpFormat.sortedSetListpack,
+                DumpBytes.string(DumpBytes.listpack(texts.map { DumpBytes.element($0) }))
+            ), (DumpFormat.sortedSetZiplist, DumpBytes.string(DumpBytes.ziplist(texts))),
+        ] {
+            #expect(server.restore(type, body) == Self.refused, "type \(type)")
+            #expect(server.load(file: DumpBytes.file(type, body)) != nil, "type \(type)")
+        }
+    }
+
+    @Test func `a set of integers out of order, twice or of another length is refused`() {
+        let server = TestServer(Self.configuration)
+        for width in [2, 4, 8] {
+            for (integers, count) in [
+                ([2, 1], 2), ([1, 1], 2), ([1, 2], 1), ([1, 2], 3), ([], 0),
+            ] {
+                let set =
+                    DumpBytes.littleEndian(UInt32(width)) + DumpBytes.littleEndian(UInt32(count))
+                    + integers.flatMap { DumpBytes.littleEndian(Int64($0)).prefix(width) }
+                let body = DumpBytes.string(set)
+                #expect(server.restore(DumpFormat.setIntset, body) == Self.refused)
+                #expect(server.load(file: DumpBytes.file(DumpFormat.setIntset, body)) != nil)
+            }
+        }
+        let odd = DumpBytes.string([3, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3])
+        #expect(server.restore(DumpFormat.setIntset, odd) == Self.refused)
+    }
+
     // MARK: - Deadlines of fields
 
     @Test func `a field's deadline that no server takes is refused`() {
