@@ -38,4 +38,34 @@ import Testing
             #expect(line.contains(" (value of key 'broken') -> "), "\(line)")
         }
     }
+
+    @Test(arguments: [true, false])
+    func `the time and the age of a key may be anything`(dropsExpired: Bool) {
+        for policy in ["allkeys-lru", "allkeys-lfu"] {
+            let test = TestServer("maxmemory-policy \(policy)\nmaxmemory 1gb")
+            for deadline in [Int64.min, -1, 0, 1, 1 << 46, 1 << 62, .max - 1, .max] {
+                for age in [UInt64(0), 1 << 31, 1 << 32, 1 << 63 - 1, .max] {
+                    let traits =
+                        [DumpFormat.deadlineMilliseconds] + DumpBytes.littleEndian(deadline)
+                        + [DumpFormat.idle] + DumpBytes.length(age)
+                        + [DumpFormat.frequency, UInt8(truncatingIfNeeded: age)]
+                    let keys = [
+                        [DumpFormat.string] + DumpBytes.string("s") + DumpBytes.string("v"),
+                        [DumpFormat.set, 1, 0x68, 1] + DumpBytes.string("member"),
+                    ]
+                    let file = keys.reduce(Array("REDIS0012".utf8)) { $0 + traits + $1 }
+                    let whole = DumpBytes.sealed(file + [DumpFormat.end])
+                    #expect(test.load(file: whole, dropsExpired: dropsExpired) == nil)
+                    for key in ["s", "h"] {
+                        for words in [
+                            ["PTTL"], ["PEXPIRETIME"], ["OBJECT", "IDLETIME"], ["OBJECT", "FREQ"],
+                            ["TYPE"], ["TOUCH"], ["DUMP"], ["EXISTS"],
+                        ] { test.client.run(words + [key]) }
+                    }
+                    test.server.expireDueKeys()
+                    test.run("FLUSHALL")
+                }
+            }
+        }
+    }
 }

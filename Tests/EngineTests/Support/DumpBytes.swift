@@ -154,11 +154,14 @@ extension TestServer {
     }
 
     /// Loads a file beside what is there; what is wrong with it, nil for nothing.
-    func load(file bytes: [UInt8], checks: Bool = true) -> DumpError? {
+    func load(
+        file bytes: [UInt8], checks: Bool = true, dropsExpired: Bool = true
+    ) -> DumpError? {
         bytes.withByteView { view in
             var reader = DumpReader(view, checks: checks)
             var options = SnapshotReader.Options(checks: checks)
             options.replaces = true
+            options.dropsExpired = dropsExpired
             var snapshot = SnapshotReader(into: server.keyspace, options)
             do throws(DumpError) {
                 try snapshot.load(from: &reader)
