@@ -117,14 +117,34 @@ extension ClientCommands {
     private static func checkOverlaps(
         _ prefixes: [[UInt8]], _ existing: [[UInt8]], _ call: inout Call
     ) throws(CommandError) {
-        for (index, prefix) in prefixes.enumerated() {
-            for other in existing where overlap(prefix, other) {
-                throw fail(prefix, "overlaps with an existing prefix", other, &call)
-            }
-            for other in prefixes[(index + 1)...] where overlap(prefix, other) {
-                throw fail(prefix, "overlaps with another provided prefix", other, &call)
-            }
+        let overlapping = overlapping(prefixes + existing)
+        guard let index = prefixes.indices.first(where: { overlapping[$0] }) else { return }
+        let prefix = prefixes[index]
+        for other in existing where overlap(prefix, other) {
+            throw fail(prefix, "overlaps with an existing prefix", other, &call)
         }
+        for other in prefixes[(index + 1)...] where overlap(prefix, other) {
+            throw fail(prefix, "overlaps with another provided prefix", other, &call)
+        }
+    }
+
+    /// Which of `prefixes` begin with another of them, or another with them; O(n log n).
+    ///
+    /// In the order of their bytes whatever begins with a prefix stands right behind it.
+    private static func overlapping(_ prefixes: [[UInt8]]) -> [Bool] {
+        var found = [Bool](repeating: false, count: prefixes.count)
+        var beginnings: [Int] = []
+        let order = prefixes.indices.sorted {
+            prefixes[$0].lexicographicallyPrecedes(prefixes[$1])
+        }
+        for index in order {
+            while let last = beginnings.last, !prefixes[index].starts(with: prefixes[last]) {
+                beginnings.removeLast()
+            }
+            if let last = beginnings.last { (found[index], found[last]) = (true, true) }
+            beginnings.append(index)
+        }
+        return found
     }
 
     private static func overlap(_ one: [UInt8], _ other: [UInt8]) -> Bool {

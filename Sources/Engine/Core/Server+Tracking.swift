@@ -23,13 +23,10 @@ extension Server {
         mode.redirection = redirection
         mode.isRedirectionBroken = false
         if options.contains(.broadcast) {
-            for prefix in prefixes.isEmpty ? [[]] : prefixes where !mode.prefixes.contains(prefix) {
-                tracking.follow(prefix, by: connection.id)
-                let place =
-                    mode.prefixes.firstIndex { prefix.lexicographicallyPrecedes($0) }
-                    ?? mode.prefixes.count
-                mode.prefixes.insert(prefix, at: place)
-            }
+            let known = Set(mode.prefixes)
+            let added = (prefixes.isEmpty ? [[]] : prefixes).filter { !known.contains($0) }
+            for prefix in added { tracking.follow(prefix, by: connection.id) }
+            mode.prefixes = (mode.prefixes + added).sorted { $0.lexicographicallyPrecedes($1) }
         }
         connection.session.tracking = mode
         keyspace.interest.insert(.tracking)

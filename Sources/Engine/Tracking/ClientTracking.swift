@@ -10,7 +10,7 @@
 ///     prefixes   prefix → clients, changed keys      `changed`, `takeBroadcasts`
 ///
 /// Remembering and forgetting a key are O(1) for few readers (O(log readers) and a move of their
-/// numbers for many), a change is O(prefixes).
+/// numbers for many), a change is O(lengths that prefixes have, up to that of the key).
 final class ClientTracking {
     private struct Entry {
         let key: [UInt8]
@@ -41,13 +41,17 @@ final class ClientTracking {
     private var entries: ContiguousArray<Entry> = []
     private var places: [[UInt8]: Int] = [:]
     private var prefixes: [[UInt8]: Prefix] = [:]
+    /// How many prefixes have which length.
+    private var lengths: [Int: Int] = [:]
+    /// Prefixes of keys that changed in this turn.
+    private var changedPrefixes: [[UInt8]] = []
     /// Clients in one way or the other, and those whose reads are remembered.
     var clientCount = 0
     var readerCount = 0
     /// Pairs of a key and a client.
     private(set) var itemCount = 0
     /// Whether keys with followers changed in this turn.
-    private(set) var hasBroadcasts = false
+    var hasBroadcasts: Bool { !changedPrefixes.isEmpty }
     /// Calls in a row of `Server.limitTracking` that could not keep to the limit.
     var turnsAboveLimit = 0
 
@@ -95,20 +99,26 @@ final class ClientTracking {
     // MARK: - Prefixes
 
     func follow(_ prefix: [UInt8], by client: UInt64) {
+        if prefixes[prefix] == nil { lengths[prefix.count, default: 0] += 1 }
         prefixes[prefix, default: Prefix()].followers.append(client)
     }
 
     func unfollow(_ prefix: [UInt8], by client: UInt64) {
         prefixes[prefix]?.followers.removeAll { $0 == client }
-        if prefixes[prefix]?.followers.isEmpty == true { prefixes[prefix] = nil }
+        guard prefixes[prefix]?.followers.isEmpty == true else { return }
+        prefixes[prefix] = nil
+        lengths[prefix.count, default: 1] -= 1
+        if lengths[prefix.count] == 0 { lengths[prefix.count] = nil }
     }
 
     /// Takes note of a change for those who follow a prefix of `key`.
     func changed(_ key: [UInt8], by client: UInt64) {
         guard !prefixes.isEmpty else { return }
-        for prefix in prefixes.keys where key.starts(with: prefix) {
+        for length in lengths.keys where length <= key.count {
+            let prefix = Array(key.prefix(length))
+            guard let isFirst = prefixes[prefix]?.changes.isEmpty else { continue }
+            if isFirst { changedPrefixes.append(prefix) }
             prefixes[prefix]?.changes[key] = client
-            hasBroadcasts = true
         }
     }
 
@@ -120,9 +130,9 @@ final class ClientTracking {
 
     /// The changes since the last call.
     func takeBroadcasts() -> [Broadcast] {
-        hasBroadcasts = false
         var broadcasts: [Broadcast] = []
-        for prefix in prefixes.keys {
+        defer { changedPrefixes = [] }
+        for prefix in changedPrefixes {
             guard let state = prefixes[prefix], !state.changes.isEmpty else { continue }
             broadcasts.append(Broadcast(followers: state.followers, changes: state.changes))
             prefixes[prefix]?.changes = [:]
@@ -151,7 +161,11 @@ struct TrackingMode {
     /// CLIENT CACHING was called: YES with `optIn`, NO with `optOut`.
     var makesException = false
     /// Those it follows, in the order of their bytes.
-    var prefixes: [[UInt8]] = []
+    var prefixes: [[UInt8]] = [] {
+        didSet { bytes = prefixes.reduce(0) { $0 + $1.count + 64 } }
+    }
+    /// Bytes held for it.
+    private(set) var bytes = 0
 
     /// As CLIENT GETREDIR and CLIENT LIST show it.
     var shownRedirection: Int64 { isOn ? redirection : -1 }
@@ -162,7 +176,4 @@ struct TrackingMode {
         if options.contains(.optIn) { return makesException }
         return !(options.contains(.optOut) && makesException)
     }
-
-    /// Bytes held for it.
-    var bytes: Int { prefixes.isEmpty ? 0 : prefixes.reduce(0) { $0 + $1.count + 64 } }
 }
