@@ -63,6 +63,36 @@ import Testing
         #expect(try server.connect().run("DEBUG", "DIGEST") == digest)
     }
 
+    /// The default user, as whom nobody speaks when the file is loaded, may do nothing.
+    @Test(arguments: [
+        "user default off\nuser app on nopass ~* &* +@all", "requirepass secret",
+        "user default on nopass ~none -@all +auth\nuser app on nopass ~* &* +@all",
+        "maxmemory 1\nuser app on nopass ~* &* +@all", "replicaof 127.0.0.1 1",
+        "min-replicas-to-write 1\nmaxmemory-clients 1\nproto-max-bulk-len 1mb",
+    ])
+    func `what a restart restricts is there all the same`(restriction: String) throws {
+        let server = try ServerProcess(Self.configuration)
+        let client = try server.connect()
+        try fill(client)
+        try client.run("MULTI")
+        try client.run("SET", "in a transaction", "v")
+        try client.run("RPUSH", "list", String(repeating: "x", count: 2_000_000))
+        try client.run("LPOP", "list")
+        try client.run("EXEC")
+        let digest = try client.run("DEBUG", "DIGEST")
+        try crash(server)
+        try server.configure(Self.configuration + "\n" + restriction)
+        try server.restart()
+        let again = try server.connect()
+        if restriction.contains("user app") {
+            try again.run("AUTH", "app", "x")
+        } else if restriction.hasPrefix("requirepass") {
+            try again.run("AUTH", "secret")
+        }
+        #expect(try again.run("DEBUG", "DIGEST") == digest)
+        #expect(!server.log.contains("CRITICAL"))
+    }
+
     @Test func `a file that ends inside a transaction is cut before it`() throws {
         let server = try ServerProcess(Self.configuration)
         let client = try server.connect()

@@ -34,6 +34,8 @@ final class CommandTable {
     private(set) var keyPlans: ContiguousArray<KeyExtraction.Plan> = []
     /// What the hot path reads; trivial, and without reference counting.
     private(set) var index: CommandIndex
+    /// Commands that a configuration has renamed, by the names they were born with, in lower case.
+    private var numbersByBirthName: [String: Int32] = [:]
     /// Names a configuration took away or gave (`rename-command`).
     private var renamed: [(from: String, to: String)] = []
 
@@ -54,6 +56,7 @@ final class CommandTable {
         let number = append(command, container: nil)
         var name = command.name.lowercased()
         if let rename = renamed.last(where: { $0.from.lowercased() == name }) {
+            numbersByBirthName[name] = number
             name = rename.to.lowercased()
         }
         if !name.isEmpty {
@@ -120,6 +123,13 @@ final class CommandTable {
     /// The number of the command called `name` in any case, -1 if there is none.
     @inline(__always)
     func find(_ name: ByteView) -> Int32 { index.find(name) }
+
+    /// The same for a recorded request: a renamed command also goes by the name it was born with.
+    func findRecorded(_ name: ByteView) -> Int32 {
+        let number = index.find(name)
+        guard number < 0, !numbersByBirthName.isEmpty else { return number }
+        return numbersByBirthName[name.string.lowercased()] ?? -1
+    }
 
     /// The subcommand of `container` called `name`, -1 if there is none.
     func findSubcommand(of container: Int32, _ name: ByteView) -> Int32 {

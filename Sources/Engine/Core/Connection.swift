@@ -31,7 +31,8 @@ final class Connection {
         static let paused = Gate(rawValue: 1 << 10)
         /// The user may not do everything: each request is checked.
         static let restricted = Gate(rawValue: 1 << 12)
-        /// The primary is at the other end, or would be: what it sends comes another way.
+        /// What is recorded is repeated on it, as the primary sends it or a file holds it: no client
+        /// speaks on it, and its requests come another way.
         static let primary = Gate(rawValue: 1 << 11)
         static let halted: Gate = [.closing, .blocked, .paused]
         /// What is to be done around a command, however it is allowed to run.

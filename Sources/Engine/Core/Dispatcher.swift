@@ -44,9 +44,19 @@ extension Server {
         if !keyspace.interest.isEmpty { followEffects(of: &call, changesBefore: changesBefore) }
     }
 
+    /// Runs the handler alone: what is repeated from a file is told to nobody.
+    func runUncounted(_ call: inout Call, _ number: Int32) {
+        let lengthBefore = call.reply.count
+        do throws(CommandError) {
+            try commands.index.run(number, &call)
+        } catch {
+            fail(&call, error, lengthBefore)
+        }
+    }
+
     /// An error stands alone: a reply begun before memory ran out is taken back.
     @inline(never)
-    private func fail(_ call: inout Call, _ error: CommandError, _ lengthBefore: Int) {
+    func fail(_ call: inout Call, _ error: CommandError, _ lengthBefore: Int) {
         if case .replied = error { return }
         call.reply.truncate(to: lengthBefore)
         call.reply.error(error)
@@ -57,6 +67,10 @@ extension Server {
         if call.reply.isOverLimit { return overflow(call.connection) }
         statistics.countError(call.reply.lastError)
         statistics.countFailed(number)
+        // What EXEC runs; its own errors are told of where it was repeated.
+        if call.connection.gate.contains(.primary) && holdsWaitersBack {
+            noteFailedRepetition(call, number)
+        }
     }
 
     /// Hands the effects of a command to whoever follows the keyspace.

@@ -121,10 +121,11 @@ extension Server {
     private func repeatRequests(
         from reader: inout AppendOnlyReader, _ name: String, isLast: Bool
     ) throws(AppendOnlyError) -> Int? {
-        let connection = makeInProcessConnection()
-        defer { close(connection, "") }
+        let connection = makeHiddenConnection()
+        defer { dismiss(connection) }
         var call = Call(server: self, connection: connection)
         var transactionStart: Int?
+        let select = commands.findRecorded(ByteView("SELECT"))
         while !lifecycle.shouldStop {
             let start = reader.position
             if start >= appendOnly.nextLoadStop {
@@ -134,7 +135,8 @@ extension Server {
             switch reader.next() {
             case .request(let arguments):
                 call.arguments = arguments
-                call.command = commandNumber(of: arguments)
+                call.command = recordedCommandNumber(of: arguments)
+                if call.command == select { try checkDatabase(of: arguments, name) }
                 try repeatRequest(&call, name)
                 let isQueueing = connection.gate.contains(.queueing)
                 transactionStart = isQueueing ? transactionStart ?? start : nil
@@ -166,10 +168,28 @@ extension Server {
         return nil
     }
 
-    /// A request that fails now failed then, too.
+    /// What follows a SELECT that fails would change another database than it did.
+    private func checkDatabase(
+        of arguments: Arguments, _ name: String
+    ) throws(AppendOnlyError) {
+        guard arguments.count == 2, let number = NumberText.integer(arguments[1]),
+            number >= keyspace.databaseCount
+        else { return }
+        throw AppendOnlyError(
+            text:
+                "The append only file \(name) selects database \(number), and there are only "
+                + "\(keyspace.databaseCount): check the 'databases' setting")
+    }
+
+    /// A request that fails is told of, and the next is repeated; but not where a whole transaction was
+    /// left out.
     private func repeatRequest(_ call: inout Call, _ name: String) throws(AppendOnlyError) {
         switch repeatRecorded(&call, isObserved: false) {
-        case .done, .failed: return
+        case .done: return
+        case .failed(let error):
+            guard error.hasPrefix("EXECABORT") else { return }
+            throw AppendOnlyError(
+                text: "A transaction of the append only file \(name) cannot be repeated: \(error)")
         case .foreign:
             log.warning(
                 "The append only file \(name) holds '\(commands[call.command].fullName)', which "

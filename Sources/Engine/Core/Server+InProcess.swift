@@ -1,6 +1,6 @@
 import Reactor
 
-/// Running commands without a socket: tests today; the AOF, a primary's stream and scripts later.
+/// Running commands without a socket, as a client would send them: tests.
 extension Server {
     /// A connection that no socket stands behind.
     func makeInProcessConnection() -> Connection {

@@ -274,12 +274,8 @@ extension Server {
     /// From now on repeats what the primary does.
     func follow(_ link: PrimaryLink) {
         let connection = makeConnection(Transport(descriptor: -1), of: link.primary)
-        connection.gate = [.primary]
-        var session = connection.session
-        session.user = nil
-        session.isAuthenticated = true
-        session.database = min(replication.database, keyspace.databaseCount - 1)
-        swap(&session, &connection.session)
+        speakForServer(
+            connection, database: min(replication.database, keyspace.databaseCount - 1))
         link.connection = connection
         link.executed = 0
         link.state = .connected
@@ -314,7 +310,7 @@ extension Server {
             if link.batch.parsedArguments > 0 {
                 link.batch.append(slot: 0, command: 0, inputEnd: consumed)
                 call.arguments = link.batch.arguments(of: link.batch[0])
-                call.command = commandNumber(of: call.arguments)
+                call.command = recordedCommandNumber(of: call.arguments)
                 if gate.contains(.paused) && isHeldBack(call) { break }
                 repeatRequest(&call)
             }
@@ -355,23 +351,16 @@ extension Server {
     private func repeatRequest(_ call: inout Call) {
         call.connection.lastInteraction = clock.monotonicMilliseconds
         switch repeatRecorded(&call, isObserved: true) {
-        case .done: return
-        case .failed(let error): noteUnexpected(error, commands[call.command].fullName)
+        case .done, .failed: return
         case .unknown:
             noteUnexpected(
                 "unknown command or wrong number of arguments",
-                call.arguments[0].prefix(128).string)
+                call.arguments[0].prefix(128).string, of: call.connection)
         case .foreign:
             noteUnexpected(
-                "a primary has no reason to send this", commands[call.command].fullName)
+                "a primary has no reason to send this", commands[call.command].fullName,
+                of: call.connection)
         }
-    }
-
-    private func noteUnexpected(_ error: String, _ command: String) {
-        replication.counters.unexpectedErrors += 1
-        log.warning(
-            "== CRITICAL == This replica is sending an error to its master: '\(error)' after "
-                + "processing the command '\(command)'")
     }
 
     // MARK: - Losing it

@@ -1,12 +1,13 @@
 /// Repeating what was recorded as done: the requests of the append-only file, and those of the primary.
 ///
-/// No gate refuses them and nobody hears what they reply. So they must be what is recorded and no more:
-/// changes, what else goes to replicas, and what frames those. Whoever writes the file or plays the
-/// primary may change the data, and nothing but the data.
+/// No gate refuses them, no user's rights and no limit on what clients may ask for, and nobody hears what
+/// they reply. So they must be what is recorded and no more: changes, what else goes to replicas, and what
+/// frames those. Whoever writes the file or plays the primary may change the data, and nothing but the
+/// data. What fails is never passed over in silence.
 extension Server {
     enum Repetition {
         case done
-        /// Its reply was an error, in words; told only where the repetition is observed.
+        /// Its reply was an error, which the log tells of.
         case failed(String)
         /// No such command, or not with so many arguments.
         case unknown
@@ -30,23 +31,80 @@ extension Server {
         call.mayBlock = false
         let outer = speaker
         takeOutput(&call)
+        let errors = call.reply.errorCount
         if call.connection.gate.contains(.queueing) && !flags.contains(.immediate) {
             enqueue(&call, number, flags)
         } else if isObserved {
             run(&call, number)
         } else {
-            try? commands.index.run(number, &call)
+            runUncounted(&call, number)
         }
         var outcome = Repetition.done
-        if isObserved && call.reply.errorCount > 0 {
+        if call.reply.errorCount != errors {
             outcome = .failed(call.reply.lastError.string)
-            call.reply.disownErrors(since: 0)
+            noteFailedRepetition(call, number)
+            call.reply.disownErrors(since: errors)
         }
         call.reply.drain(call.reply.count)
         giveOutputBack(&call)
         speaker = outer
         call.connection.reply.drain(call.connection.reply.count)
         return outcome
+    }
+
+    /// The number of the command that a recorded request names, -1 if there is none: by the name that
+    /// clients use for it, or the one it was born with, which is the one that effects are written with.
+    func recordedCommandNumber(of arguments: Arguments) -> Int32 {
+        let number = commands.findRecorded(arguments[0])
+        guard number >= 0, commands.index.isContainer(number), arguments.count > 1 else {
+            return number
+        }
+        return commandNumber(in: number, arguments[1])
+    }
+
+    // MARK: - As whom
+
+    /// The session of `connection` becomes the server's own: it may do everything, as whoever did it
+    /// first was allowed to.
+    func speakForServer(_ connection: Connection, database: Int = 0) {
+        connection.gate = [.primary]
+        var session = connection.session
+        session.user = nil
+        session.isAuthenticated = true
+        session.database = database
+        swap(&session, &connection.session)
+    }
+
+    /// A connection to repeat requests on that no client can find, or end.
+    func makeHiddenConnection() -> Connection {
+        let connection = Connection(
+            id: 0, place: .max, generation: 0, transport: Transport(descriptor: -1),
+            now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
+        speakForServer(connection)
+        return connection
+    }
+
+    /// Gives back what a hidden connection has been lent.
+    func dismiss(_ connection: Connection) {
+        endTransaction(connection)
+        replyPool.takeBack(connection.reply.takeBlock())
+    }
+
+    // MARK: - Failures
+
+    /// Tells that a recorded request failed: the data is no longer what it was for whoever recorded it.
+    func noteFailedRepetition(_ call: borrowing Call, _ number: Int32) {
+        noteUnexpected(call.reply.lastError.string, commands[number].fullName, of: call.connection)
+    }
+
+    /// - Parameter connection: the one it was repeated on.
+    func noteUnexpected(_ error: String, _ command: String, of connection: Connection) {
+        replication.counters.unexpectedErrors += 1
+        let isFile = connection !== replication.link?.connection
+        log.warning(
+            "== CRITICAL == This \(isFile ? "AOF-loading-client" : "replica") is sending an error to "
+                + "its \(isFile ? "server" : "master"): '\(error)' after processing the command "
+                + "'\(command)'")
     }
 
     // MARK: - Time
@@ -56,11 +114,19 @@ extension Server {
     func beginRepeating() {
         isRepeating = true
         followExpiryPolicy()
+        followStringLimit()
     }
 
     func endRepeating() {
         isRepeating = false
         followExpiryPolicy()
+        followStringLimit()
+    }
+
+    /// How long a string may become by a client's request; what was recorded was within the limit then.
+    func followStringLimit() {
+        keyspace.limits.longestString =
+            isRepeating ? Int(ProtocolLimits.bulkBytes) : settings.maxBulkBytes
     }
 
     /// What is done with expired keys: nothing while requests are repeated; a replica, and whoever may

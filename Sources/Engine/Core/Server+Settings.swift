@@ -8,7 +8,7 @@ extension Server {
     /// Cheap, and cannot fail.
     func followSettings() {
         log.follow(settings)
-        keyspace.limits.longestString = settings.maxBulkBytes
+        followStringLimit()
         keyspace.encodingLimits = encodingLimits
         keyspace.accessRule = accessRule
         keyspace.feed.unlinksExpired = settings.lazyExpire

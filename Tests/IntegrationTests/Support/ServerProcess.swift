@@ -14,7 +14,7 @@ final class ServerProcess {
     private(set) var port: Int
     private(set) var process: Int32 = 0
     private let program: String
-    private let lines: [String]
+    private var lines: [String]
     private let arguments: [String]
     private let environment: [String: String]
     /// A command in front of the server's, such as `prlimit`, which replaces itself by it.
@@ -61,6 +61,12 @@ final class ServerProcess {
     /// - Parameter line: what its log says once it is far enough.
     func restart(waitingFor line: String = readyLine) throws {
         try start(retrying: false, waitingFor: line)
+    }
+
+    /// Takes other lines of configuration for the next start.
+    func configure(_ configuration: String) throws {
+        lines = configuration.split(separator: "\n").map(String.init)
+        try writeConfiguration()
     }
 
     static let readyLine = "eady to accept connections"
