@@ -42,14 +42,14 @@ enum GeoCommands {
         [
             Command(
                 "GEORADIUS", .atLeast(6), [.write, .denyOOM], group: .geo,
-                keys: [.at(1, .readOnly, [.access])] + storeKeys(from: 6), keyFinder: radiusKeys,
+                keys: [.at(1, .readOnly, [.access])] + storeKeys(from: 6), keyFinder: radiusKeys(from: 6),
                 since: "3.2.0", "Finds the members within a distance of a place.",
                 syntax: "key longitude latitude radius <M | KM | FT | MI> " + options + storing,
                 deprecated: ("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
                 georadius),
             Command(
                 "GEORADIUSBYMEMBER", .atLeast(5), [.write, .denyOOM], group: .geo,
-                keys: [.at(1, .readOnly, [.access])] + storeKeys(from: 5), keyFinder: radiusKeys,
+                keys: [.at(1, .readOnly, [.access])] + storeKeys(from: 5), keyFinder: radiusKeys(from: 5),
                 since: "3.2.0", "Finds the members within a distance of a member.",
                 syntax: "key member radius <M | KM | FT | MI> " + options + storing,
                 deprecated: ("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` "
@@ -95,23 +95,21 @@ enum GeoCommands {
         }
     }
 
-    /// The last STORE or STOREDIST counts.
-    private static func radiusKeys(_ arguments: Arguments) -> [KeyPosition]? {
-        guard arguments.count > 1 else { return nil }
-        var keys = [KeyPosition(index: 1, access: .none, flags: [])]
-        var stored: Int?
-        var index = 5
-        while index + 1 < arguments.count {
-            if arguments[index].equalsIgnoringCase("STORE")
-                || arguments[index].equalsIgnoringCase("STOREDIST")
-            {
-                stored = index + 1
-                index += 1
+    /// As the request is executed: the last STORE or STOREDIST counts.
+    private static func radiusKeys(from first: Int) -> KeyFinder {
+        { arguments in
+            guard arguments.count >= first else { return nil }
+            var options = Options(arguments, from: first)
+            var query = Query()
+            guard (try? readRadiusOptions(&options, mayStore: true, &query)) != nil else {
+                return nil
             }
-            index += 1
+            var keys = [KeyPosition(index: 1, access: .readOnly, flags: [.access])]
+            if let stored = query.storeKey {
+                keys.append(KeyPosition(index: stored, access: .overwrite, flags: [.update]))
+            }
+            return keys
         }
-        if let stored { keys.append(KeyPosition(index: stored, access: .none, flags: [])) }
-        return keys
     }
 
     // MARK: - Reading arguments
@@ -390,29 +388,50 @@ enum GeoCommands {
         from first: Int, _ query: inout Query
     ) throws(CommandError) {
         var options = Options(call.arguments, from: first)
-        while options.hasMore {
-            if options.take("WITHDIST") {
-                query.withDistance = true
-            } else if options.take("WITHHASH") {
-                query.withHash = true
-            } else if options.take("WITHCOORD") {
-                query.withPlace = true
-            } else if options.take("ANY") {
-                query.isAny = true
-            } else if options.take("ASC") {
-                query.isAscending = true
-            } else if options.take("DESC") {
-                query.isAscending = false
-            } else if options.remaining > 1, options.take("COUNT") {
-                let count = try options.integer()
-                guard count > 0 else { throw .text("ERR COUNT must be > 0") }
-                query.count = Int(count)
-            } else if form.isSearch {
-                try readShape(&call, form, set, &options, &query)
-            } else {
-                try readStore(mayStore, &options, &query)
-            }
+        guard form.isSearch else {
+            return try readRadiusOptions(&options, mayStore: mayStore, &query)
         }
+        while options.hasMore {
+            if try readOption(&options, &query) { continue }
+            try readShape(&call, form, set, &options, &query)
+        }
+    }
+
+    /// The options of the GEORADIUS forms; nothing but the arguments decides about them, so that they
+    /// tell where the keys are before the request runs.
+    private static func readRadiusOptions(
+        _ options: inout Options, mayStore: Bool, _ query: inout Query
+    ) throws(CommandError) {
+        while options.hasMore {
+            if try readOption(&options, &query) { continue }
+            try readStore(mayStore, &options, &query)
+        }
+    }
+
+    /// An option that all forms know; false if the next is none.
+    private static func readOption(
+        _ options: inout Options, _ query: inout Query
+    ) throws(CommandError) -> Bool {
+        if options.take("WITHDIST") {
+            query.withDistance = true
+        } else if options.take("WITHHASH") {
+            query.withHash = true
+        } else if options.take("WITHCOORD") {
+            query.withPlace = true
+        } else if options.take("ANY") {
+            query.isAny = true
+        } else if options.take("ASC") {
+            query.isAscending = true
+        } else if options.take("DESC") {
+            query.isAscending = false
+        } else if options.remaining > 1, options.take("COUNT") {
+            let count = try options.integer()
+            guard count > 0 else { throw .text("ERR COUNT must be > 0") }
+            query.count = Int(count)
+        } else {
+            return false
+        }
+        return true
     }
 
     private static func readStore(

@@ -28,20 +28,11 @@ enum MigrateCommand {
         return option.equalsIgnoringCase("AUTH2") ? 2 : 0
     }
 
+    /// As the request is executed.
     private static let keys: KeyFinder = { arguments in
-        let flags: KeySpec.Flags = [.access, .delete]
-        var index = firstOption
-        while index < arguments.count {
-            if arguments[index].equalsIgnoringCase("KEYS") {
-                guard arguments[3].count == 0 else { return nil }
-                return (index + 1..<max(arguments.count, index + 1)).map {
-                    KeyPosition(index: $0, access: .readWrite, flags: flags)
-                }
-            }
-            index += 1 + Self.arguments(of: arguments[index])
+        (try? options(of: arguments))?.keys.map {
+            KeyPosition(index: $0, access: .readWrite, flags: [.access, .delete])
         }
-        guard arguments.count > 3 else { return nil }
-        return [KeyPosition(index: 3, access: .readWrite, flags: flags)]
     }
 
     private static let secrets: SecretFinder = { arguments in
@@ -58,6 +49,20 @@ enum MigrateCommand {
     // MARK: - MIGRATE host port key db timeout [COPY] [REPLACE] [AUTH p | AUTH2 u p] [KEYS key ...]
 
     private static func target(_ arguments: Arguments) throws(CommandError) -> KeyMigration.Target {
+        var target = try options(of: arguments)
+        guard let timeout = NumberText.integer(arguments[5]),
+            let database = NumberText.integer(arguments[4])
+        else { throw .notInteger }
+        target.port = NumberText.integer(arguments[2]).flatMap { UInt16(exactly: $0) } ?? 0
+        target.database = database
+        if timeout > 0 { target.timeoutMilliseconds = Int(min(timeout, Int64(Int32.max))) }
+        return target
+    }
+
+    private static func options(
+        of arguments: Arguments
+    ) throws(CommandError) -> KeyMigration.Target {
+        guard arguments.count > 3 else { throw .syntax }
         var target = KeyMigration.Target(host: arguments[1].string)
         var index = firstOption
         while index < arguments.count {
@@ -85,12 +90,6 @@ enum MigrateCommand {
             }
             index += 1
         }
-        guard let timeout = NumberText.integer(arguments[5]),
-            let database = NumberText.integer(arguments[4])
-        else { throw .notInteger }
-        target.port = NumberText.integer(arguments[2]).flatMap { UInt16(exactly: $0) } ?? 0
-        target.database = database
-        if timeout > 0 { target.timeoutMilliseconds = Int(min(timeout, Int64(Int32.max))) }
         return target
     }
 

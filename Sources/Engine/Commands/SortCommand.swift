@@ -35,23 +35,11 @@ enum SortCommand {
         return [KeyPosition(index: 1, access: .readOnly, flags: [.access])]
     }
 
-    /// The last STORE counts; words of other options are passed over.
+    /// As the request is executed: the last STORE counts.
     private static func keys(_ arguments: Arguments) -> [KeyPosition]? {
         guard var keys = readOnlyKeys(arguments) else { return nil }
-        var stored: Int?
-        var index = 2
-        while index < arguments.count {
-            let word = arguments[index]
-            if word.equalsIgnoringCase("LIMIT") {
-                index += 2
-            } else if word.equalsIgnoringCase("GET") || word.equalsIgnoringCase("BY") {
-                index += 1
-            } else if word.equalsIgnoringCase("STORE"), index + 1 < arguments.count {
-                stored = index + 1
-            }
-            index += 1
-        }
-        if let stored {
+        let request = try? Request(arguments, mayStore: true, mayFollow: true)
+        if let stored = request?.storeKey {
             keys.append(KeyPosition(index: stored, access: .overwrite, flags: [.update]))
         }
         return keys
@@ -60,11 +48,13 @@ enum SortCommand {
     // MARK: - SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE]
 
     static func sort(_ call: inout Call) throws(CommandError) {
-        try sort(&call, try Request(call, mayStore: true))
+        let mayFollow = call.server.mayReadAllKeys(call)
+        try sort(&call, try Request(call.arguments, mayStore: true, mayFollow: mayFollow))
     }
 
     static func sortReadOnly(_ call: inout Call) throws(CommandError) {
-        try sort(&call, try Request(call, mayStore: false))
+        let mayFollow = call.server.mayReadAllKeys(call)
+        try sort(&call, try Request(call.arguments, mayStore: false, mayFollow: mayFollow))
     }
 
     private struct Request {
@@ -80,10 +70,9 @@ enum SortCommand {
         var gets: ContiguousArray<Pattern> = []
         var storeKey: Int?
 
-        init(_ call: borrowing Call, mayStore: Bool) throws(CommandError) {
-            // Patterns lead to keys that the arguments do not name.
-            let mayFollow = call.server.mayReadAllKeys(call)
-            var options = Options(call.arguments, from: 2)
+        /// - Parameter mayFollow: patterns may lead to keys that the arguments do not name.
+        init(_ arguments: Arguments, mayStore: Bool, mayFollow: Bool) throws(CommandError) {
+            var options = Options(arguments, from: 2)
             while options.hasMore {
                 if options.take("ASC") {
                     isDescending = false

@@ -10,7 +10,7 @@ enum StreamReadCommands {
                 "XREAD", .atLeast(4), [.readOnly, .blocking, .movableKeys], group: .stream,
                 keys: [KeySpec(.readOnly, [.access], .keyword("STREAMS", startFrom: 1),
                                .range(last: -1, step: 1, limit: 2))],
-                keyFinder: keys, since: "5.0.0",
+                keyFinder: keys(false), since: "5.0.0",
                 "Returns entries of streams that come after given ids; waits for them if need be.",
                 syntax: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
                 xread),
@@ -18,7 +18,7 @@ enum StreamReadCommands {
                 "XREADGROUP", .atLeast(7), [.write, .blocking, .movableKeys], group: .stream,
                 keys: [KeySpec(.readOnly, [.access], .keyword("STREAMS", startFrom: 4),
                                .range(last: -1, step: 1, limit: 2))],
-                keyFinder: keys, since: "5.0.0",
+                keyFinder: keys(true), since: "5.0.0",
                 "Returns entries of streams to a consumer of a group, the ones nobody of it got "
                     + "yet or those that are pending for it; waits for them if need be.",
                 syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] "
@@ -26,35 +26,21 @@ enum StreamReadCommands {
         ]
     }
 
-    /// The first half of what stands behind STREAMS.
-    private static func keys(_ arguments: Arguments) -> [KeyPosition]? {
-        var index = 1
-        while index < arguments.count {
-            let word = arguments[index]
-            if word.equalsIgnoringCase("BLOCK") || word.equalsIgnoringCase("COUNT") {
-                index += 1
-            } else if word.equalsIgnoringCase("GROUP") {
-                index += 2
-            } else if word.equalsIgnoringCase("STREAMS") {
-                break
-            } else if !word.equalsIgnoringCase("NOACK") {
-                return nil
+    /// As the request is executed.
+    private static func keys(_ isGroup: Bool) -> KeyFinder {
+        { arguments in
+            (try? Request(arguments, isGroup: isGroup))?.keys.map {
+                KeyPosition(index: $0, access: .readOnly, flags: [.access])
             }
-            index += 1
-        }
-        let rest = arguments.count - index - 1
-        guard rest > 0, rest % 2 == 0 else { return nil }
-        return (0..<rest / 2).map {
-            KeyPosition(index: index + 1 + $0, access: .readOnly, flags: [.access])
         }
     }
 
     static func xread(_ call: inout Call) throws(CommandError) {
-        try read(&call, try Request(&call, isGroup: false))
+        try read(&call, try Request(call.arguments, isGroup: false))
     }
 
     static func xreadgroup(_ call: inout Call) throws(CommandError) {
-        try read(&call, try Request(&call, isGroup: true))
+        try read(&call, try Request(call.arguments, isGroup: true))
     }
 
     // MARK: - Arguments
@@ -71,9 +57,9 @@ enum StreamReadCommands {
         /// Nil: does not wait; 0: for ever.
         var wait: Int64?
 
-        init(_ call: inout Call, isGroup: Bool) throws(CommandError) {
+        init(_ arguments: Arguments, isGroup: Bool) throws(CommandError) {
             self.isGroup = isGroup
-            var options = Options(call.arguments, from: 1)
+            var options = Options(arguments, from: 1)
             while options.hasMore && keys.isEmpty {
                 let hasValue = options.remaining > 1
                 if hasValue && options.take("BLOCK") {

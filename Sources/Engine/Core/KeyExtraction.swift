@@ -40,7 +40,8 @@ enum KeyExtraction {
         let finder: KeyFinder?
         /// Whether the command can have keys at all.
         let hasKeys: Bool
-        /// Whether the specifications alone may tell where keys are and what is done to them.
+        /// Whether the specifications may tell where keys are and what is done to them, of a request that
+        /// the finder makes nothing of.
         let trustsSpecs: Bool
 
         init(_ command: Command) {
@@ -60,7 +61,8 @@ enum KeyExtraction {
 
     /// Puts the keys of a request into `found`, whose room is used again.
     ///
-    /// Allocates nothing where specifications tell all.
+    /// What a row's own finder says counts, which reads the arguments as the handler does: a specification
+    /// takes the first STORE or STREAMS it sees for the option. Allocates nothing where there is none.
     ///
     /// - Returns: false when the arguments do not fit the command; `found` then holds those keys that
     ///   can be told all the same.
@@ -69,8 +71,8 @@ enum KeyExtraction {
     ) -> Bool {
         found.removeAll(keepingCapacity: true)
         let isComplete = fromSpecs(plan.specs, arguments, into: &found)
-        if isComplete && (plan.trustsSpecs || plan.finder == nil) { return true }
-        guard let finder = plan.finder, let keys = finder(arguments) else { return false }
+        guard let finder = plan.finder else { return isComplete }
+        guard let keys = finder(arguments) else { return isComplete && plan.trustsSpecs }
         found.removeAll(keepingCapacity: true)
         found.append(contentsOf: keys)
         return true

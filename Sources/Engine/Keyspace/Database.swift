@@ -113,6 +113,9 @@ struct Database {
     /// The entry at `key`, nil if there is none or its time is over.
     @inline(__always)
     func entry(_ key: Key) -> Entry? {
+        #if DEBUG
+            keyspace.noteLookup(key)
+        #endif
         let handle = table.find(key.bytes, hash: key.hash)
         if handle.isNone { return nil }
         let entry = Entry(handle, arena)
@@ -124,6 +127,9 @@ struct Database {
     ///
     /// For DEBUG and MEMORY.
     func entryDueOrNot(_ key: Key) -> Entry? {
+        #if DEBUG
+            keyspace.noteLookup(key)
+        #endif
         let handle = table.find(key.bytes, hash: key.hash)
         return handle.isNone ? nil : Entry(handle, arena)
     }
@@ -199,6 +205,9 @@ struct Database {
         let inlineLength = type == .string && encoding < 2 ? valueBytes : 0
         let bytes = Entry.bytes(
             keyLength: key.bytes.count, valueBytes: valueBytes, hasDeadline: deadline != 0)
+        #if DEBUG
+            keyspace.noteLookup(key)
+        #endif
         let position = table.locate(key.bytes, hash: key.hash)
         guard position.isFound else {
             return insert(key, type, encoding, inlineLength, bytes, deadline)

@@ -125,7 +125,24 @@ struct Keyspace {
         var drawCount: UInt64 = 0
         var expected = ExpectedKeys()
         var notifiedKinds = UInt32.max
+        #if DEBUG
+            var lookups: Set<[UInt8]>?
+        #endif
     }
+
+    #if DEBUG
+        /// The names of keys looked up since this was made empty; nil: nobody asks.
+        ///
+        /// For the test that access control has seen each of them; release builds have no such thing.
+        var lookups: Set<[UInt8]>? {
+            get { state.pointee.lookups }
+            nonmutating set { state.pointee.lookups = newValue }
+        }
+
+        func noteLookup(_ key: Key) {
+            if state.pointee.lookups != nil { state.pointee.lookups?.insert(key.bytes.array) }
+        }
+    #endif
 
     /// What is done with an expired key that is met: a primary removes it; a replica (and whoever
     /// may not write at the moment) only looks away, until its primary removes it; and whoever repeats
