@@ -44,6 +44,11 @@ final class AccessUser {
         }
     }
 
+    /// Whether `key` may be used so by a request that is allowed otherwise.
+    func allows(key: ByteView, _ access: AccessSelector.KeyAccess) -> Bool {
+        !checksKeys || rules.selectors.contains { $0.allowsAllKeys || $0.allows(key, access) }
+    }
+
     /// Whether `channel` may be used by a request that is allowed otherwise.
     func allows(channel: ByteView, asPattern: Bool) -> Bool {
         rules.selectors.contains { $0.allows(channel: channel, asPattern: asPattern) }

@@ -107,7 +107,8 @@ extension Server {
             guard let connection = connections.find(id: reader) else { continue }
             let mode = connection.session.tracking
             guard mode.isOn, !mode.options.contains(.broadcast),
-                !(mode.options.contains(.noLoop) && reader == client)
+                !(mode.options.contains(.noLoop) && reader == client),
+                mayHear(of: key, by: [], connection)
             else { continue }
             invalidate(Self.array([key]), for: connection)
         }
@@ -128,14 +129,31 @@ extension Server {
             let all = Self.array(broadcast.changes.keys)
             for follower in broadcast.followers {
                 guard let connection = connections.find(id: follower) else { continue }
-                guard connection.session.tracking.options.contains(.noLoop) else {
+                let skipsOwn = connection.session.tracking.options.contains(.noLoop)
+                guard skipsOwn || connection.gate.contains(.restricted) else {
                     invalidate(all, for: connection)
                     continue
                 }
-                let foreign = broadcast.changes.filter { $0.value != follower }.keys
-                if !foreign.isEmpty { invalidate(Self.array(foreign), for: connection) }
+                let told = broadcast.changes.filter { key, client in
+                    !(skipsOwn && client == follower) && mayHear(of: key, by: .read, connection)
+                }.keys
+                if !told.isEmpty { invalidate(Self.array(told), for: connection) }
             }
         }
+    }
+
+    /// Whether the user of a connection may learn that there is such a key: one that it may read where it
+    /// follows a prefix, as that names keys it never asked for; one that it may still use in some way
+    /// where it has used it before.
+    ///
+    /// The peers tell of every key with the prefix.
+    private func mayHear(
+        of key: [UInt8], by access: AccessSelector.KeyAccess, _ connection: Connection
+    ) -> Bool {
+        guard connection.gate.contains(.restricted), let user = connection.session.user else {
+            return true
+        }
+        return key.withByteView { user.allows(key: $0, access) }
     }
 
     // MARK: - Messages

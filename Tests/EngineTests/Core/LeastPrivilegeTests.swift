@@ -223,6 +223,33 @@ import Testing
         return text
     }
 
+    /// Whatever a user asks for of its own keys, and whatever happens to keys of others meanwhile, no
+    /// reply, error or message names one of those. (SCAN and RANDOMKEY would, as with the peers.)
+    @Test func noNameOfOthersIsSeen() {
+        let random = SeededRandom.make()
+        let world = World("~mine:* &mine:* +@all -@admin -@dangerous -scan -randomkey")
+        world.root.run("CONFIG", "SET", "notify-keyspace-events", "KEA")
+        let listener = world.server.connect()
+        listener.run("HELLO", "3", "AUTH", "u", "pw")
+        #expect(listener.run("CLIENT", "TRACKING", "ON", "BCAST") == "OK")
+        #expect(listener.run("PSUBSCRIBE", "mine:*").elements.count == 3)
+        var heard = ""
+        for row in world.server.server.commands.rows where row.subcommands.isEmpty {
+            for round in 0..<6 {
+                var maker = WellFormedRequestMaker(seed: random.seed &+ UInt64(round)) { number in
+                    "mine:\(World.kinds[(number + round) % World.kinds.count])"
+                }
+                let request = maker.request(of: row)
+                let text = attempt(request, world)
+                #expect(!text.contains("theirs"), "\(request): \(text)")
+            }
+            world.fill()
+            heard += listener.connection.reply.view.string
+            listener.connection.reply.drain(listener.connection.reply.count)
+        }
+        #expect(heard.contains("mine:list") && !heard.contains("theirs"))
+    }
+
     // MARK: - Channels
 
     @Test func noCommandUsesChannelsOfOthers() {

@@ -134,6 +134,57 @@ import Testing
         #expect(server.server.tracking.prefixCount == 1)
     }
 
+    // MARK: - Keys of others
+
+    /// A client that may use keys by `rules` alone.
+    private func confined(_ server: TestServer, _ rules: String...) -> TestClient {
+        server.client.run(["ACL", "SETUSER", "u", "reset", "on", "nopass", "&*", "+@all"] + rules)
+        let client = server.connect()
+        client.run("HELLO", "3", "AUTH", "u", "x")
+        return client
+    }
+
+    @Test(arguments: [[], ["NOLOOP"], ["PREFIX", "theirs:", "PREFIX", "mine:"]])
+    func nobodyIsToldOfKeysThatItMayNotRead(options: [String]) {
+        let server = TestServer()
+        let client = confined(server, "~mine:*", "%W~theirs:*")
+        #expect(client.run(["CLIENT", "TRACKING", "ON", "BCAST"] + options) == "OK")
+        server.run("SET", "theirs:payroll", "1")
+        #expect(client.takeReplies() == [])
+        server.run("MSET", "theirs:payroll", "2", "mine:a", "1", "theirs:b", "1")
+        #expect(client.takeReplies() == [invalidation("mine:a")])
+        server.run("ACL", "SETUSER", "u", "%R~theirs:p*")
+        server.run("MSET", "theirs:payroll", "3", "theirs:b", "2")
+        #expect(client.takeReplies() == [invalidation("theirs:payroll")])
+        server.run("ACL", "SETUSER", "u", "resetkeys")
+        server.run("MSET", "theirs:payroll", "4", "mine:a", "2")
+        server.run("FLUSHALL")
+        #expect(client.takeReplies() == [.push([.bulk("invalidate"), .null])])
+    }
+
+    @Test func whoIsToldInsteadLearnsNoMore() {
+        let server = TestServer()
+        let (client, listener) = (confined(server, "~mine:*"), server.connect())
+        listener.run("SUBSCRIBE", "__redis__:invalidate")
+        let id = listener.connection.id
+        #expect(client.run("CLIENT", "TRACKING", "ON", "BCAST", "REDIRECT", "\(id)") == "OK")
+        server.run("MSET", "theirs:payroll", "1", "mine:a", "1")
+        #expect(
+            listener.takeReplies() == [
+                [.bulk("message"), .bulk("__redis__:invalidate"), [.bulk("mine:a")]]
+            ])
+    }
+
+    @Test func whatItHasReadIsNotToldOnceItMayNot() {
+        let server = TestServer()
+        let client = confined(server, "~mine:*")
+        client.run("CLIENT", "TRACKING", "ON")
+        client.run("MGET", "mine:a", "mine:b")
+        server.run("ACL", "SETUSER", "u", "resetkeys", "~mine:b")
+        server.run("MSET", "mine:a", "1", "mine:b", "1")
+        #expect(client.takeReplies() == [invalidation("mine:b")])
+    }
+
     // MARK: - Redirection
 
     @Test func anotherClientIsToldInstead() {
