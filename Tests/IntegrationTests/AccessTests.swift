@@ -64,6 +64,33 @@ import Testing
         #expect(throws: (any Error).self) { try alice.run("PING") }
     }
 
+    @Test func `loading cuts off who is no more, and nobody else`() throws {
+        let users = ["alice", "bob", "carol", "dave"].map { "user \($0) on nopass ~* &* +@all\n" }
+        let server = try ServerProcess("aclfile users.acl", folder: folder(users.joined()))
+        let root = try server.connect()
+        let clients = try ["alice", "bob", "carol", "dave"].map { name in
+            let client = try server.connect()
+            #expect(try client.run("AUTH", name, "x") == "OK")
+            return client
+        }
+        _ = try clients[3].run("SUBSCRIBE", "news")
+        let lines = [
+            users[0], "user bob on >pw ~b* &* +@all\n", "user dave on nopass ~* +@all\n",
+        ]
+        try Data(lines.joined().utf8).write(to: server.file("users.acl"))
+        #expect(try root.run("ACL", "LOAD") == "OK")
+        #expect(try root.run("PING") == "PONG")
+        #expect(try clients[0].run("SET", "k", "v") == "OK")
+        // Changed rules hold at once, as after ACL SETUSER.
+        #expect(try clients[1].run("SET", "b", "v") == "OK")
+        let refused = try clients[1].run("SET", "k", "v")
+        #expect("\(refused)".contains("NOPERM"))
+        // Gone, and a subscriber who may not listen any more.
+        #expect(throws: (any Error).self) { try clients[2].run("PING") }
+        #expect(throws: (any Error).self) { try clients[3].run("PING") }
+        #expect(try clients[0].run("ACL", "WHOAMI") == .text("alice"))
+    }
+
     @Test func `a wrong file keeps the server from starting`() throws {
         for (configuration, reason) in [
             ("aclfile missing.acl", "opening file 'missing.acl'"),

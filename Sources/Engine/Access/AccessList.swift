@@ -55,11 +55,14 @@ final class AccessList {
     /// Makes these all the users there are; without a `default` among them that one may do
     /// everything again.
     ///
-    /// - Returns: those who are no more, among them each user that is replaced by one of its name.
+    /// Who has been there before stays the same user, with these rules.
+    ///
+    /// - Returns: those who are no more.
     func replaceAll(_ users: [(name: [UInt8], rules: AccessRules)]) -> [AccessUser] {
-        let gone = usersByName.values.filter { $0 !== defaultUser }
-        usersByName = [Self.defaultName: defaultUser]
-        set(Self.defaultName, .unrestricted)
+        let names = Set(users.map(\.name))
+        let gone = usersByName.values.filter { $0 !== defaultUser && !names.contains($0.name) }
+        for user in gone { usersByName[user.name] = nil }
+        if !names.contains(Self.defaultName) { set(Self.defaultName, .unrestricted) }
         for (name, rules) in users { set(name, rules) }
         return gone
     }

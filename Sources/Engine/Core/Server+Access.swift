@@ -149,10 +149,14 @@ extension Server {
     /// Does for connections what follows from a change of their user.
     private func follow(_ user: AccessUser) {
         for connection in connections.all where connection.session.user === user {
-            followUser(of: connection)
-            if connection.gate.contains(.subscribed) && !mayListen(connection, user) {
-                closeSoon(connection)
-            }
+            follow(user, on: connection)
+        }
+    }
+
+    private func follow(_ user: AccessUser, on connection: Connection) {
+        followUser(of: connection)
+        if connection.gate.contains(.subscribed) && !mayListen(connection, user) {
+            closeSoon(connection)
         }
     }
 
@@ -278,14 +282,19 @@ extension Server {
         guard file.problems.isEmpty else { return ([], file.problems) }
         for warning in file.warnings { log.warning(warning) }
         let gone = access.replaceAll(file.users)
-        follow(access.defaultUser)
+        for connection in connections.all {
+            if let user = connection.session.user { follow(user, on: connection) }
+        }
         return (gone, "")
     }
 
     /// No file of users is larger than this.
     private static let mostUserBytes = 64 << 20
 
-    /// ACL LOAD: all or nothing; connections of every user but the default one are closed.
+    /// ACL LOAD: all or nothing.
+    ///
+    /// Connections follow the new rules of their user, as after ACL SETUSER;
+    /// those of users who are no more, and of subscribers who may no longer listen, are closed.
     ///
     /// - Returns: what is wrong with the file; empty if nothing is.
     func reloadUsers(current: Connection) -> String {
