@@ -47,14 +47,18 @@ import Testing
             let server = TestServer(SampleData.configuration)
             let keyspace = server.server.keyspace
             let client = Self.user(of: server)
-            var maker = RequestMaker(random: SeededRandom.make(), keys: Self.names)
+            let random = SeededRandom.make()
+            var wild = RequestMaker(random: random, keys: Self.names)
+            var maker = EntangledRequestMaker(random: random, names: Self.names)
             var lookups = 0
             for row in server.server.commands.rows
             where row.subcommands.isEmpty && !Self.isExempt(row) {
-                for round in 0..<Self.rounds {
+                // A finder means options that stand anywhere.
+                let hasFinder = row.command.keyFinder != nil
+                for round in 0..<(hasFinder ? 8 : 1) * Self.rounds {
                     if round % 5 == 0 { fill(server) }
-                    var request = maker.request(for: row)
-                    Self.spice(&request, of: row, &maker.random)
+                    let isWild = round % 3 == 2
+                    let request = isWild ? wild.request(for: row) : maker.request(for: row)
                     if ArgumentFuzzTests.isEndless(request) { continue }
                     let named = names(request, server)
                     keyspace.lookups = []
@@ -77,30 +81,6 @@ import Testing
             ArgumentFuzzTests.deadly.contains(row.fullName) || row.command.group == .transactions
                 || row.flags.contains(.touchesArbitraryKeys) || row.flags.contains(.protected)
                 || ["keys", "monitor"].contains(row.fullName)
-        }
-
-        /// Puts in words of the command's own options, once more or twice, and names of keys.
-        private static func spice(
-            _ request: inout [[UInt8]], of row: CommandTable.Row, _ random: inout SeededRandom
-        ) {
-            let tokens = tokens(CommandArgument.all(of: row.command))
-            let first = row.container < 0 ? 1 : 2
-            for _ in 0..<random.below(4) where request.count > first {
-                let place = first + random.below(request.count - first + 1)
-                let some = names[row.command.group] ?? names[.generic] ?? []
-                var words = [some[random.below(some.count)]]
-                if !tokens.isEmpty && random.below(4) > 0 {
-                    words.insert(tokens[random.below(tokens.count)], at: 0)
-                    if random.below(3) == 0 { words.removeLast() }
-                }
-                request.insert(contentsOf: words.map { Array($0.utf8) }, at: place)
-            }
-        }
-
-        private static func tokens(_ arguments: [CommandArgument]) -> [String] {
-            arguments.flatMap { argument in
-                (argument.token.map { [$0] } ?? []) + tokens(argument.members)
-            }
         }
 
         private func fill(_ server: TestServer) {
