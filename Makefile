@@ -27,7 +27,7 @@ release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test unit integration conformance torture format lint tidy \
         check asan hotpath bench bench-memory bench-expiry \
-        bench-persistence bench-replication bench-snapshot bench-report peers docs verify-unit \
+        bench-persistence bench-replication bench-snapshot bench-report scaling peers docs verify-unit \
         install clean
 
 help: ## this list
@@ -106,6 +106,9 @@ bench-replication: release ## seconds of a full sync and CPU per SET with a repl
 bench-snapshot: release ## latency of reads while a snapshot is written, against the same servers
 	@Scripts/deps bench
 	APUS_BINARY="$(release_binary)" Scripts/bench-snapshot $(ARGS)
+
+scaling: release ## find commands whose work grows faster than what they are given
+	APUS_BINARY="$(release_binary)" Scripts/scaling $(ARGS)
 
 bench-report: ## write the report and the charts again from the last samples
 	Scripts/bench --report-only

@@ -70,7 +70,7 @@ final class AccessList {
     /// `requirepass`: the one password of the default user, or none needed.
     func setDefaultPassword(_ password: [UInt8]?) {
         var rules = defaultUser.rules
-        rules.passwords = password.map { [PasswordHash(of: $0)] } ?? []
+        rules.setPasswords(password.map { [PasswordHash(of: $0)] } ?? [])
         rules.needsNoPassword = password == nil
         set(Self.defaultName, rules)
     }

@@ -26,10 +26,10 @@ struct AccessRuleReader {
         case "sanitize-payload": rules.payloadCheck = .checked
         case "nopass":
             rules.needsNoPassword = true
-            rules.passwords = []
+            rules.setPasswords([])
         case "resetpass":
             rules.needsNoPassword = false
-            rules.passwords = []
+            rules.setPasswords([])
         case "clearselectors": rules.selectors.removeSubrange(1...)
         case "reset":
             rules = AccessRules(allowsAllChannels: opensChannels)
@@ -56,15 +56,14 @@ struct AccessRuleReader {
     }
 
     private static func add(_ password: PasswordHash, to rules: inout AccessRules) {
-        if !rules.passwords.contains(password) { rules.passwords.append(password) }
+        rules.add(password)
         rules.needsNoPassword = false
     }
 
     private static func remove(
         _ password: PasswordHash, from rules: inout AccessRules
     ) throws(AccessRuleError) {
-        guard let place = rules.passwords.firstIndex(of: password) else { throw .noSuchPassword }
-        rules.passwords.remove(at: place)
+        guard rules.remove(password) else { throw .noSuchPassword }
     }
 
     // MARK: - Selectors
@@ -108,16 +107,16 @@ struct AccessRuleReader {
         switch String(decoding: AccessCatalog.folded(rule), as: UTF8.self) {
         case "allkeys", "~*":
             selector.allowsAllKeys = true
-            selector.keyPatterns = []
+            selector.forgetKeyPatterns()
         case "resetkeys":
             selector.allowsAllKeys = false
-            selector.keyPatterns = []
+            selector.forgetKeyPatterns()
         case "allchannels", "&*":
             selector.allowsAllChannels = true
-            selector.channelPatterns = []
+            selector.forgetChannelPatterns()
         case "resetchannels":
             selector.allowsAllChannels = false
-            selector.channelPatterns = []
+            selector.forgetChannelPatterns()
         case "allcommands", "+@all": selector.allowAllCommands()
         case "nocommands", "-@all": selector.forbidAllCommands()
         default:
@@ -201,12 +200,7 @@ struct AccessRuleReader {
     ) throws(AccessRuleError) {
         if selector.allowsAllKeys { throw .afterAllKeys }
         if hasBlank(pattern) { throw .syntax }
-        if let place = selector.keyPatterns.firstIndex(where: { $0.pattern == pattern }) {
-            selector.keyPatterns[place].access.formUnion(access)
-        } else {
-            selector.keyPatterns.append(
-                AccessSelector.KeyPattern(pattern: pattern, access: access))
-        }
+        selector.allowKeys(pattern, access)
     }
 
     private static func add(
@@ -214,9 +208,7 @@ struct AccessRuleReader {
     ) throws(AccessRuleError) {
         if selector.allowsAllChannels { throw .afterAllChannels }
         if hasBlank(pattern) { throw .syntax }
-        if !selector.channelPatterns.contains(pattern) {
-            selector.channelPatterns.append(pattern)
-        }
+        selector.allowChannels(pattern)
     }
 
     /// Whether a name could not be read back from a line: it holds a blank or a NUL.

@@ -24,8 +24,11 @@ struct AccessSelector {
     var allowsAllChannels: Bool
     /// For commands not in the set: the first arguments with which they are allowed all the same.
     var firstArguments: [Int: [[UInt8]]] = [:]
-    var keyPatterns: [KeyPattern] = []
-    var channelPatterns: [[UInt8]] = []
+    private(set) var keyPatterns: [KeyPattern] = []
+    private(set) var channelPatterns: [[UInt8]] = []
+    /// Where a pattern stands, so that there may be many.
+    private var keyPlaces: [[UInt8]: Int] = [:]
+    private var channelNames: Set<[UInt8]> = []
 
     /// Allows nothing.
     ///
@@ -33,6 +36,32 @@ struct AccessSelector {
     init(allowsAllChannels: Bool) { self.allowsAllChannels = allowsAllChannels }
 
     var isUnrestricted: Bool { allowsAllCommands && allowsAllKeys && allowsAllChannels }
+
+    // MARK: - Patterns
+
+    /// Allows keys of a pattern; what was allowed of the same one before stays.
+    mutating func allowKeys(_ pattern: [UInt8], _ access: KeyAccess) {
+        if let place = keyPlaces[pattern] {
+            keyPatterns[place].access.formUnion(access)
+        } else {
+            keyPlaces[pattern] = keyPatterns.count
+            keyPatterns.append(KeyPattern(pattern: pattern, access: access))
+        }
+    }
+
+    mutating func forgetKeyPatterns() {
+        keyPatterns = []
+        keyPlaces = [:]
+    }
+
+    mutating func allowChannels(_ pattern: [UInt8]) {
+        if channelNames.insert(pattern).inserted { channelPatterns.append(pattern) }
+    }
+
+    mutating func forgetChannelPatterns() {
+        channelPatterns = []
+        channelNames = []
+    }
 
     // MARK: - Checking
 

@@ -71,13 +71,34 @@ struct AccessRules {
     var isEnabled = false
     var needsNoPassword = false
     var payloadCheck: PayloadCheck?
-    var passwords: [PasswordHash] = []
+    private(set) var passwords: [PasswordHash] = []
+    /// Their digits, so that there may be many; who says a password is never compared with these.
+    private var digits: Set<[UInt8]> = []
     /// The first holds what stands outside of parentheses.
     var selectors: [AccessSelector]
 
     /// Of a new user: disabled, without password or permission.
     init(allowsAllChannels: Bool) {
         selectors = [AccessSelector(allowsAllChannels: allowsAllChannels)]
+    }
+
+    // MARK: - Passwords
+
+    mutating func add(_ password: PasswordHash) {
+        if digits.insert(password.digits).inserted { passwords.append(password) }
+    }
+
+    /// False if there is no such password.
+    mutating func remove(_ password: PasswordHash) -> Bool {
+        guard digits.remove(password.digits) != nil else { return false }
+        passwords.removeAll { $0.digits == password.digits }
+        return true
+    }
+
+    mutating func setPasswords(_ passwords: [PasswordHash]) {
+        self.passwords = []
+        digits = []
+        for password in passwords { add(password) }
     }
 
     /// Of the `default` user where nothing else is said: may do everything.

@@ -156,6 +156,7 @@ enum PubSubCommands {
     /// Confirmations come even where replies are off.
     private static func finish(_ call: inout Call, _ before: Int) {
         call.server.noteSubscriptions(of: call.connection)
+        call.reply.mostBytes = call.server.mostReplyBytes(call.connection)
         guard call.connection.gate.contains(.replyMuted) else { return }
         call.server.withHeldMessages { $0.raw(call.reply.view.dropFirst(before)) }
         call.reply.truncate(to: before)

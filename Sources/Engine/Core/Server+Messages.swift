@@ -20,6 +20,8 @@ extension Server {
     @inline(__always)
     func giveOutputBack(_ call: inout Call) {
         if !heldMessages.isEmpty { releaseMessages(&call) }
+        // What it is sent otherwise is limited where it is sent.
+        call.reply.mostBytes = .max
         swap(&call.reply, &call.connection.reply)
         speaker = 0
     }
