@@ -89,10 +89,13 @@ struct AccessRuleReader {
             let closes = word.last == UInt8(ascii: ")")
             if word.first == UInt8(ascii: "(") && !closes {
                 open = (place, word)
-            } else if let begun = open {
-                let text = begun.text + [UInt8(ascii: " ")] + word
-                open = closes ? nil : (begun.place, text)
-                if closes { joined.append(text) }
+            } else if open != nil {
+                open?.text.append(UInt8(ascii: " "))
+                open?.text.append(contentsOf: word)
+                if closes, let whole = open {
+                    joined.append(whole.text)
+                    open = nil
+                }
             } else {
                 joined.append(word)
             }

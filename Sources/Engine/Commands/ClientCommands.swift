@@ -198,6 +198,7 @@ enum ClientCommands {
     // MARK: - CLIENT REPLY ON | OFF | SKIP
 
     static func reply(_ call: inout Call) throws(CommandError) {
+        defer { call.reply.mostBytes = call.server.mostReplyBytes(call.connection) }
         let mode = call.arguments[2]
         if mode.equalsIgnoringCase("ON") {
             call.connection.session.replyMode = .on

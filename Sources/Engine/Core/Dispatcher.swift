@@ -380,6 +380,7 @@ extension Server {
             call.reply.truncate(to: min(before, call.reply.count))
             call.connection.session.replyMode = .on
             call.connection.gate.remove(.replyMuted)
+            call.reply.mostBytes = mostReplyBytes(call.connection)
         }
     }
 }

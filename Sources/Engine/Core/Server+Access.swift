@@ -186,6 +186,7 @@ extension Server {
         } else {
             connection.gate.insert(.unauthenticated)
         }
+        if connection.session.tracking.isOn { forgetCache(of: connection) }
     }
 
     /// Removes a user and closes its connections; false if there is none.

@@ -172,12 +172,13 @@ extension Server {
     private func checkDatabase(
         of arguments: Arguments, _ name: String
     ) throws(AppendOnlyError) {
-        guard arguments.count == 2, let number = NumberText.integer(arguments[1]),
-            number >= keyspace.databaseCount
-        else { return }
+        guard arguments.count == 2 else { return }
+        let databases = 0..<Int64(keyspace.databaseCount)
+        if let number = NumberText.integer(arguments[1]), databases.contains(number) { return }
         throw AppendOnlyError(
             text:
-                "The append only file \(name) selects database \(number), and there are only "
+                "The append only file \(name) selects database "
+                + "'\(arguments[1].prefix(128).string)', and there are only "
                 + "\(keyspace.databaseCount): check the 'databases' setting")
     }
 

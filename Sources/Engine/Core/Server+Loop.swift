@@ -77,7 +77,11 @@ extension Server {
     /// Serves connections whose requests had to wait for something other than bytes.
     func serveResumed() {
         while !resumed.isEmpty {
-            while let connection = resumed.next() {
+            while !resumed.isEmpty {
+                // Nothing is executed between taking one off the list and giving it a slot: it might put
+                // it on the list again.
+                if slots.isFull { serveSlots() }
+                guard let connection = resumed.next() else { break }
                 connection.isInResumedList = false
                 if connection.transport.isOpen { serveNext(connection, receives: false) }
             }

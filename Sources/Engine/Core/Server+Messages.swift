@@ -20,10 +20,18 @@ extension Server {
     @inline(__always)
     func giveOutputBack(_ call: inout Call) {
         if !heldMessages.isEmpty { releaseMessages(&call) }
+        if call.reply.isOverLimit { dropReply(&call) }
         // What it is sent otherwise is limited where it is sent.
         call.reply.mostBytes = .max
         swap(&call.reply, &call.connection.reply)
         speaker = 0
+    }
+
+    /// Whoever was to be sent more than the limit is closed, whatever wrote it.
+    @inline(never)
+    private func dropReply(_ call: inout Call) {
+        overflow(call.connection)
+        call.reply.truncate(to: 0)
     }
 
     /// Puts what waited for the end of a reply behind it.

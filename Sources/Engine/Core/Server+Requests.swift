@@ -517,6 +517,7 @@ extension ProtocolError {
         case .unauthenticatedBulk: "unauth bulk length"
         case .expectedDollar: "expected $ but got something else"
         case .unbalancedQuotes: "unbalanced quotes in inline request"
+        case .invalidLineEnd: "invalid CRLF in request"
         }
     }
 
@@ -533,6 +534,7 @@ extension ProtocolError {
         case .expectedDollar(let byte):
             Self.text("expected '$', got '") + [byte, UInt8(ascii: "'")]
         case .unbalancedQuotes: Self.text("unbalanced quotes in request")
+        case .invalidLineEnd: Self.text("invalid CRLF in request")
         }
     }
 

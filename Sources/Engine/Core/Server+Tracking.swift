@@ -107,8 +107,7 @@ extension Server {
             guard let connection = connections.find(id: reader) else { continue }
             let mode = connection.session.tracking
             guard mode.isOn, !mode.options.contains(.broadcast),
-                !(mode.options.contains(.noLoop) && reader == client),
-                mayHear(of: key, by: [], connection)
+                !(mode.options.contains(.noLoop) && reader == client)
             else { continue }
             invalidate(Self.array([key]), for: connection)
         }
@@ -117,8 +116,7 @@ extension Server {
     /// All keys are gone (FLUSHALL), or have changed.
     func invalidateAll() {
         for connection in connections.all where connection.session.tracking.isOn {
-            let null = connection.session.protocolVersion > 2 ? "_\r\n" : "$-1\r\n"
-            invalidate(Array(null.utf8), for: connection)
+            invalidate(Self.all(for: connection), for: connection)
         }
         tracking.removeAllKeys()
     }
@@ -135,25 +133,33 @@ extension Server {
                     continue
                 }
                 let told = broadcast.changes.filter { key, client in
-                    !(skipsOwn && client == follower) && mayHear(of: key, by: .read, connection)
+                    !(skipsOwn && client == follower) && mayHear(of: key, connection)
                 }.keys
                 if !told.isEmpty { invalidate(Self.array(told), for: connection) }
             }
         }
     }
 
-    /// Whether the user of a connection may learn that there is such a key: one that it may read where it
-    /// follows a prefix, as that names keys it never asked for; one that it may still use in some way
-    /// where it has used it before.
+    /// Whether the user of a connection that follows a prefix may learn that there is such a key: one that
+    /// it may read, as it never asked for it. A key that it has read it knows, and is told of always: it
+    /// would keep an old value otherwise.
     ///
     /// The peers tell of every key with the prefix.
-    private func mayHear(
-        of key: [UInt8], by access: AccessSelector.KeyAccess, _ connection: Connection
-    ) -> Bool {
+    private func mayHear(of key: [UInt8], _ connection: Connection) -> Bool {
         guard connection.gate.contains(.restricted), let user = connection.session.user else {
             return true
         }
-        return key.withByteView { user.allows(key: $0, access) }
+        return key.withByteView { user.allows(key: $0, .read) }
+    }
+
+    /// The rights of a connection have changed: of keys that it could not read for a while it was not told.
+    func forgetCache(of connection: Connection) {
+        guard connection.session.tracking.options.contains(.broadcast) else { return }
+        invalidate(Self.all(for: connection), for: connection)
+    }
+
+    private static func all(for connection: Connection) -> [UInt8] {
+        Array((connection.session.protocolVersion > 2 ? "_\r\n" : "$-1\r\n").utf8)
     }
 
     // MARK: - Messages

@@ -13,6 +13,9 @@ enum ProtocolError: Error, Equatable {
     case unauthenticatedBulk
     case expectedDollar(UInt8)
     case unbalancedQuotes
+    /// Something else where `\r\n` has to be: the client has miscounted, and what follows is not what
+    /// it means.
+    case invalidLineEnd
 }
 
 /// What the parser found at the front of the bytes it was given.
@@ -65,10 +68,9 @@ struct CommandParser {
             return bytes.count > ProtocolLimits.inlineBytes
                 ? .malformed(.tooBigMultibulkHeader) : .incomplete
         case .invalid: return .malformed(.invalidMultibulkLength)
+        case .notEnded: return .malformed(.invalidLineEnd)
         }
-        if unauthenticated && count > ProtocolLimits.unauthenticatedArguments {
-            return .malformed(.unauthenticatedMultibulk)
-        }
+        if let error = complaint(aboutArguments: count) { return .malformed(error) }
         if count <= 0 { return .request(consumed: position) }
         // Only what is really there makes the batch grow: six bytes are the shortest argument.
         guard count <= Int64((bytes.count &- position) / 5 &+ 1) else {
@@ -86,6 +88,13 @@ struct CommandParser {
         }
         batch.commitArguments(Int(count))
         return .request(consumed: position)
+    }
+
+    /// Why the client may not send so many arguments.
+    @inline(__always)
+    func complaint(aboutArguments count: Int64) -> ProtocolError? {
+        unauthenticated && count > ProtocolLimits.unauthenticatedArguments
+            ? .unauthenticatedMultibulk : nil
     }
 
     /// Errors in the part that has come are told at once, also when the whole cannot be there yet.
@@ -114,6 +123,9 @@ struct CommandParser {
         switch readBulkHeader(bytes, &here) {
         case .value(let length):
             guard bytes.count &- here >= Int(length) &+ 2 else { return .incomplete }
+            guard Self.hasLineEnd(bytes.start, at: here &+ Int(length)) else {
+                return .malformed(.invalidLineEnd)
+            }
             let argument = ByteView(start: bytes.start + here, count: Int(length))
             position = here &+ Int(length) &+ 2
             return .value(argument)
@@ -148,7 +160,14 @@ struct CommandParser {
             return .value(length)
         case .incomplete: return tooLongHeader(bytes, position)
         case .invalid: return .malformed(.invalidBulkLength)
+        case .notEnded: return .malformed(.invalidLineEnd)
         }
+    }
+
+    /// Whether `\r\n` stands at `offset`, where there are two bytes.
+    @inline(__always)
+    static func hasLineEnd(_ start: UnsafeRawPointer, at offset: Int) -> Bool {
+        UInt16(littleEndian: start.loadUnaligned(fromByteOffset: offset, as: UInt16.self)) == 0x0A0D
     }
 
     private func tooLongHeader(_ bytes: ByteView, _ position: Int) -> Header {
@@ -160,6 +179,8 @@ struct CommandParser {
         case value(Int64)
         case incomplete
         case invalid
+        /// A carriage return and something else behind the digits.
+        case notEnded
     }
 
     /// Reads `<integer>\r\n`.
@@ -173,13 +194,11 @@ struct CommandParser {
         if bytes.count &- position >= 4 {
             let first = start.load(as: UInt8.self) &- 0x30
             let second = start.load(fromByteOffset: 1, as: UInt8.self)
-            if first <= 9 && second == 13 {
+            if first <= 9 && hasLineEnd(start, at: 1) {
                 position &+= 3
                 return .value(Int64(first))
             }
-            if first &- 1 <= 8 && second &- 0x30 <= 9
-                && start.load(fromByteOffset: 2, as: UInt8.self) == 13
-            {
+            if first &- 1 <= 8 && second &- 0x30 <= 9 && hasLineEnd(start, at: 2) {
                 position &+= 4
                 return Int64(first) * 10 + Int64(second &- 0x30) <= longest
                     ? .value(Int64(first) * 10 + Int64(second &- 0x30)) : .invalid
@@ -197,6 +216,7 @@ struct CommandParser {
         else { return .incomplete }
         guard let value = NumberText.integer(bytes.slice(position, end)), value <= longest
         else { return .invalid }
+        guard bytes[end + 1] == 10 else { return .notEnded }
         position = end + 2
         return .value(value)
     }

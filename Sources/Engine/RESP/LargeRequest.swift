@@ -128,11 +128,14 @@ final class LargeRequest {
         if let filling {
             let block = blocks[filling]
             guard block.filled == block.length + 2 else { return .incomplete }
+            guard let memory = block.memory,
+                CommandParser.hasLineEnd(UnsafeRawPointer(memory), at: block.length)
+            else { return .malformed(.invalidLineEnd) }
             pieces.append(.block(filling))
             self.filling = nil
         }
         if expected == nil {
-            if let failure = readHeader() { return failure }
+            if let failure = readHeader(parser) { return failure }
         }
         while pieces.count < expected ?? 0 {
             if let outcome = readArgument(parser) { return outcome }
@@ -141,8 +144,8 @@ final class LargeRequest {
         return .request(consumed: position)
     }
 
-    /// Reads `*<count>`; the caller's parser has already accepted it once.
-    private func readHeader() -> ParseOutcome? {
+    /// Reads `*<count>`; the caller's parser has accepted it once, when the client may have been another.
+    private func readHeader(_ parser: CommandParser) -> ParseOutcome? {
         let bytes = buffer.view
         guard bytes[0] == UInt8(ascii: "*") else { return .malformed(.tooBigInline) }
         guard let end = bytes.firstIndex(of: 13), end + 1 < bytes.count else {
@@ -152,6 +155,8 @@ final class LargeRequest {
         guard let count = NumberText.integer(bytes.slice(1, end)) else {
             return .malformed(.invalidMultibulkLength)
         }
+        guard bytes[end + 1] == 10 else { return .malformed(.invalidLineEnd) }
+        if let error = parser.complaint(aboutArguments: count) { return .malformed(error) }
         expected = Int(count)
         position = end + 2
         return nil
@@ -166,6 +171,9 @@ final class LargeRequest {
         case .malformed(let error): return .malformed(error)
         case .value(let length):
             if bytes.count - here >= Int(length) + 2 {
+                guard CommandParser.hasLineEnd(bytes.start, at: here + Int(length)) else {
+                    return .malformed(.invalidLineEnd)
+                }
                 pieces.append(.inBuffer(offset: here, count: Int(length)))
                 position = here + Int(length) + 2
                 return nil

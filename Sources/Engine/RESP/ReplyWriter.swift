@@ -141,6 +141,7 @@ struct ReplyWriter: ~Copyable {
 
     /// Puts bytes before those from `index` on, which are moved.
     mutating func insert(_ bytes: ByteView, at index: Int) {
+        if isOverLimit { return }
         precondition(index >= 0 && index <= count, "inserted outside the bytes")
         let moved = count &- index
         let end = room(bytes.count)

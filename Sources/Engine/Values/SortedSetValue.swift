@@ -277,7 +277,10 @@ struct SortedSetValue: RandomElements {
     mutating func reservePacked(_ bytes: Int) {
         guard !isRanked else { return }
         var packed = packed
-        packed.reserve(min(bytes, ground.mostPackedMembers * (ground.longestPackedMember + 16)))
+        // Settings may allow as much as there are numbers.
+        let longest = ground.longestPackedMember.addingReportingOverflow(16).partialValue
+        let (most, isHuge) = ground.mostPackedMembers.multipliedReportingOverflow(by: longest)
+        packed.reserve(isHuge || longest < 16 ? bytes : min(bytes, most))
         payload = packed.block.word
     }
 

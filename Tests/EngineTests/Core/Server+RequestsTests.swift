@@ -151,6 +151,94 @@ import Testing
         #expect(test.run("STRLEN", "k") == .integer(Int64(bytes)))
     }
 
+    @Test(arguments: [100, 20_000, 40_000, 100_000], ["\rx", "x\n", "xx", "\n\r"])
+    func `an argument that does not end where it says is told of`(bytes: Int, end: String) {
+        let test = TestServer()
+        let client = WireClient(test.server)
+        let text = String(repeating: "v", count: bytes)
+        client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$\(bytes)\r\n\(text)\(end)PING\r\n")
+        client.turn()
+        #expect(client.take() == "-ERR Protocol error: invalid CRLF in request\r\n")
+        #expect(client.isClosed)
+        #expect(test.run("EXISTS", "k") == 0)
+    }
+
+    /// Taken off the list of those that may go on while the slots are full, and put on it again by what
+    /// is executed then.
+    @Test func `a held request runs once, however often its pause ends`() {
+        let test = TestServer()
+        let waiting = (0..<InputSlots.count).map { _ in WireClient(test.server) }
+        for (index, client) in waiting.enumerated() {
+            let last = index == waiting.count - 1
+            client.send(
+                request("BLPOP", "none", "0.5")
+                    + (last ? request("CLIENT", "UNPAUSE") : request("PING")))
+        }
+        let (held, control) = (WireClient(test.server), WireClient(test.server))
+        control.send(request("CLIENT", "PAUSE", "500", "WRITE"))
+        held.send(request("RPUSH", "l", String(repeating: "v", count: 40_000)))
+        test.advance(milliseconds: 600)
+        test.server.runTimers()
+        control.post(request("CLIENT", "PAUSE", "10000", "WRITE"))
+        test.server.serveNext(control.connection)
+        test.server.serveSlots()
+        held.post(request("PING"))
+        test.server.serveNext(held.connection)
+        test.server.serveSlots()
+        test.server.serveResumed()
+        test.server.beforeSleep()
+        held.turn()
+        #expect(held.take() == ":1\r\n+PONG\r\n")
+        #expect(test.run("LLEN", "l") == 1)
+    }
+
+    /// Whatever writes it: refusals, queueing, refused requests of a subscriber.
+    @Test(arguments: ["x", "GET", "MULTI", "SUBSCRIBE"])
+    func `who is to be sent too much is closed, not sent a part`(first: String) {
+        let test = TestServer(
+            "client-output-buffer-limit normal 65536 0 0 pubsub 65536 0 0\n")
+        _ = test.run("SET", "big", String(repeating: "v", count: 60_000))
+        let client = WireClient(test.server)
+        var bytes = first == "MULTI" ? request("GET", "big") : []
+        bytes += first == "SUBSCRIBE" ? request("SUBSCRIBE", "c") : request(first)
+        let more =
+            switch first {
+            case "MULTI": request("PING")
+            case "SUBSCRIBE": request("GET", "a")
+            default: request(first, "a", "b", "c")
+            }
+        for _ in 0..<3000 { bytes += more }
+        client.send(bytes + request("PING"))
+        client.turn()
+        #expect(client.isClosed)
+        #expect(!client.take().hasSuffix("PONG\r\n"))
+    }
+
+    @Test(arguments: [["OFF"], ["SKIP"]])
+    func `what nobody is to be sent is not too much`(mode: [String]) {
+        let test = TestServer("client-output-buffer-limit normal 1000000 0 0\n")
+        _ = test.run("SET", "big", String(repeating: "v", count: 2_000_000))
+        let client = WireClient(test.server)
+        let on = mode == ["OFF"] ? request("CLIENT", "REPLY", "ON") : []
+        client.send(
+            request("PING") + request("CLIENT", "REPLY", mode[0]) + request("GET", "big") + on
+                + request("PING"))
+        client.turn()
+        #expect(client.take() == "+PONG\r\n" + (on.isEmpty ? "" : "+OK\r\n") + "+PONG\r\n")
+        #expect(!client.isClosed)
+    }
+
+    @Test func `a request begun with rights is not gone on with without them`() {
+        let test = TestServer("requirepass secret\n")
+        let client = WireClient(test.server)
+        #expect(client.exchange("AUTH secret\r\n") == "+OK\r\n")
+        let arguments = (0..<2000).map { _ in "$10\r\naaaaaaaaaa\r\n" }.joined()
+        client.send("RESET\r\n*1000000\r\n" + arguments)
+        client.turn()
+        #expect(client.take().contains("unauthenticated multibulk length"))
+        #expect(client.isClosed)
+    }
+
     private func request(_ words: String...) -> [UInt8] {
         EngineTests.multibulk(words.map { Array($0.utf8) })
     }

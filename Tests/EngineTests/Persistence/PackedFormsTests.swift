@@ -189,4 +189,14 @@ struct PackedFormsTests {
         for number in 0..<300 { server.run("PFADD", "k", "\(number)", "x\(number)") }
         #expect(server.run("PFCOUNT", "k").integer.map { $0 > 580 && $0 < 630 } == true)
     }
+
+    /// Products of settings that are as large as numbers are.
+    @Test(arguments: ["entries", "value"], ["9223372036854775807", "4611686018427387904"])
+    func `a sorted set is read under limits that are none`(name: String, limit: String) throws {
+        let test = TestServer("zset-max-listpack-\(name) \(limit)\n")
+        _ = test.run("ZADD", "z", "1", "a", "2", "b")
+        let payload = try #require(test.dump("z"))
+        #expect(test.restore(payload: payload, key: "copy") == "OK")
+        #expect(test.run("ZRANGE", "copy", "0", "-1") == .bulks("a", "b"))
+    }
 }

@@ -88,6 +88,11 @@ import Testing
         ("*2\r\n$1\r\na\r\n:1\r\n", .expectedDollar(UInt8(ascii: ":"))),
         ("set \"a\"b c\r\n", .unbalancedQuotes), ("set \"a\r\n", .unbalancedQuotes),
         ("set 'a\r\n", .unbalancedQuotes),
+        ("*1\rx$4\r\nPING\r\n", .invalidLineEnd), ("*10\rx", .invalidLineEnd),
+        ("*100\r\r\n", .invalidLineEnd), ("*1\r\n$4\rxPING\r\n", .invalidLineEnd),
+        ("*1\r\n$12\r\rPINGPINGPING\r\n", .invalidLineEnd), ("*1\r\n$100\rx", .invalidLineEnd),
+        ("*1\r\n$4\r\nPING\rx", .invalidLineEnd), ("*1\r\n$4\r\nPINGx\n", .invalidLineEnd),
+        ("*1\r\n$4\r\nPINGPING\r\n", .invalidLineEnd), ("*1\r\n$0\r\nxx", .invalidLineEnd),
     ])
     func hostileHeadersAreRefused(_ text: String, _ error: ProtocolError) {
         #expect(parse(text) == .malformed(error))
