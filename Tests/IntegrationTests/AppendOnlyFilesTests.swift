@@ -269,4 +269,18 @@ import Testing
         try server.restart()
         #expect(try server.connect().run("GET", "k") == "new")
     }
+
+    @Test func `who waits for a file that is switched off is told so`() throws {
+        let server = try ServerProcess("appendonly yes\nappendfsync no")
+        let (waiting, other) = (try server.connect(), try server.connect())
+        try waiting.run("SET", "k", "v")
+        try waiting.send(["WAITAOF", "1", "0", "0"])
+        try wait("the client waits") {
+            try other.run("INFO", "clients").text?.contains("blocked_clients:1") == true
+        }
+        #expect(try other.run("CONFIG", "SET", "appendonly", "no") == "OK")
+        let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+        #expect(try waiting.read() == .error(text))
+        #expect(try waiting.run("PING") == "PONG")
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// Keys that go from one server to another.
@@ -68,5 +69,36 @@ import Testing
         #expect(
             try from.run("MIGRATE", "127.0.0.1", port, "key", "0", "5000", "AUTH", "secret")
                 == "OK")
+    }
+
+    /// Whatever is neither OK nor an error says nothing of where the key is.
+    @Test(arguments: [
+        "+PONG\r\n", "+OKAY\r\n", "+ok\r\n", ":1\r\n", "$2\r\nOK\r\n", "junk\r\n", "\r\n", "_\r\n",
+        String(repeating: "x", count: 256) + "\n", String(repeating: "x", count: 256),
+    ])
+    func `a key stays unless the other server says OK`(answer: String) throws {
+        let server = try ServerProcess()
+        let client = try server.connect()
+        try client.run("SET", "k", "v")
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var name = Client.loopback(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &name) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) | listen(listener, 8)
+                    | getsockname(listener, $0, &length)
+            }
+        }
+        #expect(result == 0)
+        let port = String(UInt16(bigEndian: name.sin_port))
+        try client.send(["MIGRATE", "127.0.0.1", port, "k", "0", "500"])
+        let other = accept(listener, nil, nil)
+        defer { close(other) }
+        // To SELECT, or to RESTORE behind an OK.
+        _ = answer.withCString { send(other, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+        let reply = try client.read()
+        #expect(reply.text?.hasPrefix("IOERR") == true, "\(reply)")
+        #expect(try client.run("GET", "k") == "v")
     }
 }

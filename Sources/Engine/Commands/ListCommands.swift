@@ -381,9 +381,16 @@ enum ListCommands {
                             second ... or use negative to start from the end of the list
                             """)
                     }
+                    // The most negative rank has no opposite.
+                    if rank == .min {
+                        throw .text(
+                            """
+                            ERR value is out of range, value must between -9223372036854775807 and \
+                            9223372036854775807
+                            """)
+                    }
                     isReversed = rank < 0
-                    // The most negative rank has no opposite; Redis then takes the first match.
-                    skipped = rank == .min ? 0 : rank.magnitude - 1
+                    skipped = rank.magnitude - 1
                 } else if options.take("COUNT") {
                     guard let value = NumberText.integer(try options.next()), value >= 0 else {
                         throw .text("ERR COUNT can't be negative")
@@ -496,6 +503,8 @@ enum ListCommands {
         guard let list = try call.database.list(at: key) else { return call.reply.ok() }
         let length = list.count
         let range = clamp(start, stop, length)
+        // What removes nothing is no change: no watch breaks, nobody is told.
+        if range.count == length { return call.reply.ok() }
         call.changed(key, .listTrim, by: length - range.count)
         if range.isEmpty {
             removeEmpty(list, key, &call)

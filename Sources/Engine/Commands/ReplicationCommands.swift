@@ -249,6 +249,7 @@ enum ReplicationCommands {
             throw .text("ERR value is out of range, must be between 0 and 1")
         }
         let replicas = try count(call.arguments[2])
+        guard replicas >= 0 else { throw .text("ERR value is out of range, must be positive") }
         let deadline = try timeout(call.arguments[3], call)
         guard !call.server.replication.isReplica else {
             throw .text("ERR WAITAOF cannot be used with replica instances.")

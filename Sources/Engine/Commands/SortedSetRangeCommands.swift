@@ -174,7 +174,7 @@ enum SortedSetRangeCommands {
                 } else if options.remaining > 2 && options.take("LIMIT") {
                     offset = try options.integer()
                     limit = try options.integer()
-                } else if isReversed == nil && options.take("REV") {
+                } else if chosenOrder == nil && options.take("REV") {
                     chosenOrder = true
                 } else if chosenKind == nil && options.take("BYLEX") {
                     chosenKind = .member

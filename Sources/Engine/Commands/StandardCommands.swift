@@ -38,6 +38,8 @@ enum StandardCommands {
             SortCommand.table,
             TransactionCommands.table,
             PubSubCommands.table,
+            ClusterCommands.table,
+            ModuleCommands.table,
         ].flatMap { $0 }
     }
 }

@@ -104,7 +104,7 @@ final class Connection {
 
     /// How a blocked command ends early (CLIENT UNBLOCK).
     enum Unblock {
-        case timeout, error, roleChange, noShutdown
+        case timeout, error, roleChange, noShutdown, noOwnDisk
     }
 
     init(

@@ -84,7 +84,8 @@ struct KeyMigration {
             return .ended
         } catch {
             server.migration.drop(link)
-            return answered == 0 && error.code != ETIMEDOUT ? .retry : .cutOff
+            let isOld = error.code != ETIMEDOUT && error.code != EPROTO
+            return answered == 0 && isOld ? .retry : .cutOff
         }
     }
 
@@ -142,10 +143,13 @@ struct KeyMigration {
         }
     }
 
-    /// Whether the next reply is no error; the first error is kept.
+    /// Whether the next reply is OK; the first error is kept.
+    ///
+    /// - Throws: EPROTO for whatever is neither: a key goes only when it is known to have arrived.
     private mutating func takeReply(_ link: MigrationLink) throws(SystemError) -> Bool {
         let line = try link.line(timeoutMilliseconds: target.timeoutMilliseconds)
-        guard line.hasPrefix("-") else { return true }
+        if line == "+OK" { return true }
+        guard line.hasPrefix("-") else { throw SystemError("recv", code: EPROTO) }
         if complaint == nil { complaint = String(line.dropFirst()) }
         return false
     }

@@ -289,6 +289,7 @@ extension Server {
             wantRewrite()
         } else if !settings.appendOnly && appendOnly.mode != .off {
             stopAppending()
+            serveCopyWaiters()
         }
         if appendOnly.mode == .on { removeHistory() }
     }

@@ -67,6 +67,9 @@ extension Server {
                 }
             case .error: reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
             case .noShutdown: reply.error("ERR Errors trying to SHUTDOWN. Check logs.")
+            case .noOwnDisk:
+                reply.error(
+                    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
             case .roleChange:
                 reply.error(
                     "UNBLOCKED force unblock from blocking operation, instance state changed "

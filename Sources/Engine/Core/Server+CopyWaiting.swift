@@ -54,12 +54,13 @@ extension Server {
         tellReplicas("*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n")
     }
 
-    /// Lets those go on for whom there are enough places now.
+    /// Lets those go on for whom there are enough places now, or one can be there no more.
     func serveCopyWaiters() {
-        for (client, wait) in replication.waiters.sorted(by: { $0.key < $1.key }) where isOver(wait)
-        {
-            guard let connection = connections.find(id: client) else { continue }
-            _ = unblock(connection, .timeout)
+        for (client, wait) in replication.waiters.sorted(by: { $0.key < $1.key }) {
+            let isHopeless = wait.wantsOwnDisk && appendOnly.mode == .off
+            guard isHopeless || isOver(wait), let connection = connections.find(id: client)
+            else { continue }
+            _ = unblock(connection, isHopeless ? .noOwnDisk : .timeout)
         }
     }
 }

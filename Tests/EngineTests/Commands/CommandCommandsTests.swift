@@ -19,6 +19,8 @@ import Testing
         "sinterstore": "is said to overwrite since 7.2",
         "brpoplpush": "may be called by scripts since 7.2",
         "wait": "blocks by its flags, and may be called by scripts, since 7.2",
+        "cluster|shards": "may be asked while loading since 7.2",
+        "cluster|slots": "may be asked while loading since 7.2",
         "zrank": "takes WITHSCORE since 7.2",
         "zrevrank": "takes WITHSCORE since 7.2",
     ]

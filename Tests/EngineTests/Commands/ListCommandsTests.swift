@@ -128,6 +128,10 @@ struct ListCommandsTests {
             "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
         ),
         ("COUNT -1", "ERR COUNT can't be negative"), ("MAXLEN -1", "ERR MAXLEN can't be negative"),
+        (
+            "RANK -9223372036854775808",
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+        ),
         ("RANK x", "ERR value is not an integer or out of range"), ("RANK", "ERR syntax error"),
         ("WHAT 1", "ERR syntax error"),
     ])

@@ -379,6 +379,9 @@ import Testing
             #expect(server.run("WAITAOF", local, "0", "0") == .error(text))
         }
         #expect(server.run("WAITAOF", "0", "0", "-1") == .error("ERR timeout is negative"))
+        #expect(
+            server.run("WAITAOF", "0", "-1", "0")
+                == .error("ERR value is out of range, must be positive"))
         server.run("REPLICAOF", "127.0.0.1", "1")
         #expect(
             server.run("WAITAOF", "0", "0", "0")

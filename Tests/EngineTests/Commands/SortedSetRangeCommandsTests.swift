@@ -80,6 +80,8 @@ import Testing
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
             ),
             ("ZREVRANGE k 0 1 BYSCORE", "ERR syntax error"),
+            ("ZRANGE k - + BYLEX REV REV", "ERR syntax error"),
+            ("ZRANGE k - + BYLEX BYLEX", "ERR syntax error"),
             ("ZRANGEBYSCORE k 0 1 REV", "ERR syntax error"),
             ("ZRANGE k 0 1 LIMIT 0", "ERR syntax error"),
             ("ZRANGESTORE d k 0 1 WITHSCORES", "ERR syntax error"),

@@ -19,6 +19,7 @@ struct ServerTransactionsTests {
             ("z", ["ZADD", "z", "1", "a"]),
             ("set", ["SADD", "set", "a", "b"]), ("h", ["HSET", "h", "f", "1"]),
             ("ttl", ["SET", "ttl", "1", "EX", "100"]), ("hll", ["PFADD", "hll", "a"]),
+            ("st", ["XADD", "st", "1-1", "f", "v"]), ("st", ["XGROUP", "CREATE", "st", "g", "$"]),
         ] {
             _ = server.client.run(words)
             #expect(server.run("EXISTS", key) == 1)
@@ -53,10 +54,30 @@ struct ServerTransactionsTests {
         "EXPIRE ttl 10 NX", "SWAPDB 2 3", "SMOVE set s2 none", "PFADD hll a", "LPUSHX none a",
         "TOUCH s", "OBJECT ENCODING s", "RANDOMKEY", "SCAN 0", "SET other 1", "INCR l", "LPUSH s x",
         "ZADD z NX 5 a", "GETEX s", "APPEND l x", "LRANGE l 0 -1", "SORT l ALPHA", "DBSIZE",
+        "LTRIM l 0 -1", "LTRIM l -100 100", "LTRIM none 1 0", "ZREMRANGEBYRANK z 5 9",
+        "ZREMRANGEBYSCORE z 8 9", "ZREMRANGEBYLEX z [x [y", "SPOP none", "SPOP set 0", "LPOP none",
+        "LPOP l 0", "RPOP none 3", "ZPOPMIN none", "ZPOPMAX z 0", "GETDEL none", "DELIFEQ s nope",
+        "LMPOP 1 none LEFT", "ZMPOP 1 none MIN", "RPOPLPUSH none l", "LMOVE none l LEFT LEFT",
+        "HPERSIST h FIELDS 1 f", "HEXPIRE h 10 FIELDS 1 none", "HEXPIRE h 10 XX FIELDS 1 f",
+        "HGETDEL h FIELDS 1 none", "HGETEX h FIELDS 1 f", "XDEL st 9-9", "XTRIM st MAXLEN 100",
+        "XTRIM st MINID 0", "XACK st g 1-1", "XCLAIM st g c 0 1-1", "XADD none NOMKSTREAM * f v",
+        "XGROUP DESTROY st none", "XGROUP DELCONSUMER st g none", "SINTERSTORE none x y",
+        "SUNIONSTORE none x", "SDIFFSTORE none x s2", "ZUNIONSTORE none 1 x",
+        "ZRANGESTORE none x 0 1",
+        "BITOP NOT none x", "SORT x STORE none",
+        "GEOSEARCHSTORE none x FROMLONLAT 1 1 BYRADIUS 1 m",
+        "MSETNX s 1 x 2", "RENAME s s", "RENAMENX s s", "SMOVE set set a", "ZADD z XX 1 none",
+        "ZADD z GT 0 a", "ZADD z INCR 0 a", "EXPIRE ttl 10 GT", "EXPIRE s 10 XX", "PFADD hll",
+        "RPUSHX none a", "COPY none s REPLACE", "RESTORE s 0 x", "BITFIELD s GET u8 0",
+        "GETRANGE s 0 1",
+        "HSETEX h FXX FIELDS 1 none 1", "HSETEX h FNX FIELDS 1 f 2",
+        "BITFIELD s OVERFLOW FAIL INCRBY u2 0 9",
+        "DEL none none2", "UNLINK none", "FLUSHDB none", "LINSERT none BEFORE a b", "SETNX ttl 1",
     ])
     func `what changes nothing does not break it`(_ command: String) {
         prepare()
-        for key in ["s", "l", "z", "set", "h", "ttl", "hll", "none"] { server.run("WATCH", key) }
+        let keys = ["s", "l", "z", "set", "h", "ttl", "hll", "st", "none"]
+        for key in keys { server.run("WATCH", key) }
         _ = server.connect().run(command.split(separator: " ").map(String.init))
         #expect(!isBroken(), "\(command)")
     }
