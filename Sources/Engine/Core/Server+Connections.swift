@@ -208,14 +208,25 @@ extension Server {
     /// as it comes, and the connection is closed.
     @inline(__always)
     func mostReplyBytes(_ connection: Connection) -> Int {
-        if connection.gate.isDisjoint(with: [.subscribed, .replyMuted, .replica, .primary]) {
-            let most = settings.clientOutputLimits.normal.hardBytes
-            return most == 0 ? .max : max(most, Self.largeReplyBytes)
-        }
-        guard connection.kind == .subscriber, !connection.gate.contains(.replyMuted) else {
-            return .max
-        }
-        let most = settings.clientOutputLimits.pubsub.hardBytes
+        let special: Connection.Gate = [
+            .subscribed, .replyMuted, .replica, .primary, .unauthenticated,
+        ]
+        if !connection.gate.isDisjoint(with: special) { return specialLimit(of: connection) }
+        let most = settings.clientOutputLimits.normal.hardBytes
+        return most == 0 ? .max : max(most, Self.largeReplyBytes)
+    }
+
+    @inline(never)
+    private func specialLimit(of connection: Connection) -> Int {
+        // Whoever asks for more than a block without saying who he is does not read it.
+        if mustAuthenticate(connection) { return ReplyBlock.standardCapacity }
+        if connection.gate.contains(.replyMuted) { return .max }
+        let most =
+            switch connection.kind {
+            case .normal: settings.clientOutputLimits.normal.hardBytes
+            case .subscriber: settings.clientOutputLimits.pubsub.hardBytes
+            case .replica, .primary: 0
+            }
         return most == 0 ? .max : max(most, Self.largeReplyBytes)
     }
 

@@ -161,12 +161,6 @@ extension Server {
             return
         }
         let isUnauthenticated = mustAuthenticate(connection)
-        if isUnauthenticated && connection.reply.count > ReplyBlock.standardCapacity {
-            // Whoever asks that much without saying who he is does not read the replies.
-            overflow(connection)
-            slots[index].isDrained = true
-            return
-        }
         let parser = CommandParser(
             longestBulk: settings.maxBulkBytes, unauthenticated: isUnauthenticated)
         if slots[index].isLarge { return parseLarge(index, connection, parser) }

@@ -140,11 +140,10 @@ extension Server {
         }
     }
 
-    /// Whether the user of a connection that follows a prefix may learn that there is such a key: one that
-    /// it may read, as it never asked for it. A key that it has read it knows, and is told of always: it
-    /// would keep an old value otherwise.
+    /// Whether the user of a connection that follows a prefix may learn that there is such a key.
     ///
-    /// The peers tell of every key with the prefix.
+    /// It may of one that it may read, as it never asked for it. A key that it has read it knows, and is told
+    /// of always: it would keep an old value otherwise. The peers tell of every key with the prefix.
     private func mayHear(of key: [UInt8], _ connection: Connection) -> Bool {
         guard connection.gate.contains(.restricted), let user = connection.session.user else {
             return true
