@@ -86,7 +86,9 @@ enum StreamGroupCommands {
         guard target.group(call.arguments[3]) == nil else {
             throw .text("BUSYGROUP Consumer Group name already exists")
         }
-        _ = target.addGroup(call.arguments[3], lastID: id, entriesRead: options.entriesRead)
+        _ = target.addGroup(
+            call.arguments[3], lastID: id,
+            entriesRead: min(options.entriesRead, target.entriesAdded))
         call.changed(key, .groupCreate)
         call.reply.ok()
     }
@@ -144,7 +146,7 @@ enum StreamGroupCommands {
         group.lastID =
             text.count == 1 && text[0] == UInt8(ascii: "$")
             ? stream.lastID : try StreamID.any(text)
-        group.entriesRead = options.entriesRead
+        group.entriesRead = min(options.entriesRead, stream.entriesAdded)
         call.changed(key, .groupSetID)
         call.reply.ok()
     }

@@ -166,11 +166,13 @@ enum StreamInfoCommands {
         call.reply.array(consumers.count)
         for index in 0..<consumers.count {
             let consumer = StreamConsumer(consumers[index], in: call.keyspace.arena)
-            call.reply.map(4)
+            call.reply.map(5)
             call.reply.bulk("name")
             call.reply.bulk(consumer.name)
             call.reply.bulk("seen-time")
             call.reply.integer(consumer.seenTime)
+            call.reply.bulk("active-time")
+            call.reply.integer(consumer.activeTime)
             call.reply.bulk("pel-count")
             call.reply.integer(consumer.pending.count)
             call.reply.bulk("pending")
@@ -211,13 +213,17 @@ enum StreamInfoCommands {
         call.reply.array(consumers.count)
         for index in 0..<consumers.count {
             let consumer = StreamConsumer(consumers[index], in: stream.arena)
-            call.reply.map(3)
+            call.reply.map(4)
             call.reply.bulk("name")
             call.reply.bulk(consumer.name)
             call.reply.bulk("pending")
             call.reply.integer(consumer.pending.count)
             call.reply.bulk("idle")
             call.reply.integer(max(0, call.now &- consumer.seenTime))
+            call.reply.bulk("inactive")
+            let active = consumer.activeTime
+            call.reply.integer(
+                active == StreamConsumer.never ? active : max(0, call.now &- active))
         }
     }
 }

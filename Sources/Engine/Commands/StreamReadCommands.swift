@@ -163,11 +163,7 @@ enum StreamReadCommands {
     // MARK: - Reading
 
     private static func read(_ call: inout Call, _ request: Request) throws(CommandError) {
-        if call.appearedKey == 0 {
-            try check(&call, request)
-        } else if request.isGroup {
-            try checkAgain(&call, request)
-        }
+        try check(&call, request)
         let begin = call.reply.deferLength()
         let isAlone = request.keys.count == 1 || call.appearedKey != 0
         var served = 0
@@ -197,9 +193,10 @@ enum StreamReadCommands {
         try block(&call, request, wait)
     }
 
-    /// Before anything is read all keys, groups and ids must be right.
+    /// Before anything is read all keys, groups and ids must be right, also of a reader that waited:
+    /// its stream or group may have gone.
     private static func check(_ call: inout Call, _ request: Request) throws(CommandError) {
-        for index in request.keys {
+        for index in request.keys where call.mayServe(index) {
             let key = call.key(index)
             let stream = try call.database.readStream(key)
             if request.isGroup && stream?.group(call.arguments[request.group]) == nil {
@@ -208,18 +205,6 @@ enum StreamReadCommands {
                     " in XREADGROUP with GROUP option")
             }
             _ = try start(call.arguments[index + request.keys.count], request)
-        }
-    }
-
-    /// While it waited, the key or the group may have gone.
-    private static func checkAgain(_ call: inout Call, _ request: Request) throws(CommandError) {
-        let key = call.key(call.appearedKey)
-        guard let entry = call.database.entry(key), entry.isOf(.stream) else {
-            throw .text("UNBLOCKED the stream key no longer exists")
-        }
-        let stream = StreamValue(entry, in: call.keyspace.arena)
-        guard stream.group(call.arguments[request.group]) != nil else {
-            throw .text("NOGROUP the consumer group this client was blocked on no longer exists")
         }
     }
 
@@ -256,7 +241,8 @@ enum StreamReadCommands {
 
     // MARK: - Groups
 
-    /// Reads for a consumer, which is made where it is missing; false when there is nothing new.
+    /// Reads for a consumer, which is made where it is missing, also when there is nothing for it;
+    /// false when there is nothing new.
     private static func readForGroup(
         _ call: inout Call, _ request: Request, _ stream: StreamValue, _ key: Key, _ start: Start,
         _ isAlone: Bool
@@ -264,12 +250,12 @@ enum StreamReadCommands {
         guard let group = stream.group(call.arguments[request.group]) else { return false }
         var hasNew = false
         if case .new = start, let last = stream.lastEntryID() { hasNew = group.lastID < last }
-        if case .new = start, !hasNew { return false }
         let name = call.arguments[request.group + 1]
         if call.isPropagated && (!hasNew || request.isAcknowledged) && group.consumer(name) == nil {
             StreamGroupCommands.propagateConsumer(name, key, call.arguments[request.group], call)
         }
         let consumer = StreamGroupCommands.consumer(name, of: group, key, &call)
+        if case .new = start, !hasNew { return false }
         switch start {
         case .after(let id):
             open(&call, key, isAlone)

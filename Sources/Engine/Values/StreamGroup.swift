@@ -393,7 +393,9 @@ extension StreamValue {
 
     /// Takes note that `id`, later than all before, was delivered to somebody of `group`.
     func noteRead(_ id: StreamID, by group: StreamGroup) {
-        if group.entriesRead != StreamGroup.unknown && !hasDeletions(from: id) {
+        if group.entriesRead != StreamGroup.unknown && !(group.lastID < firstID)
+            && !hasDeletions(from: group.lastID)
+        {
             group.entriesRead &+= 1
         } else if entriesAdded != 0 {
             group.entriesRead = entriesUpTo(id) ?? StreamGroup.unknown
@@ -401,14 +403,16 @@ extension StreamValue {
         group.lastID = id
     }
 
-    /// How many entries wait for `group`; nil where that cannot be known without counting.
+    /// How many entries wait for `group`; nil where Redis would have to count them.
+    ///
+    /// What is told is counted all the same, as `entriesRead` is what a client may have said, and
+    /// entries that were trimmed wait for nobody. O(nodes that wait), and one node.
     func lag(of group: StreamGroup) -> Int64? {
-        if entriesAdded == 0 { return 0 }
-        if group.entriesRead != StreamGroup.unknown && !hasDeletions(from: group.lastID) {
-            return entriesAdded &- group.entriesRead
-        }
-        guard let read = entriesUpTo(group.lastID) else { return nil }
-        return entriesAdded &- read
+        let isKnown =
+            length == 0 || group.lastID < firstID && largestDeletedID < firstID
+            || group.entriesRead != StreamGroup.unknown && !hasDeletions(from: group.lastID)
+            || entriesUpTo(group.lastID) != nil
+        return isKnown ? Int64(count(after: group.lastID)) : nil
     }
 
     /// Whether an entry at or after `id` was deleted out of the middle.

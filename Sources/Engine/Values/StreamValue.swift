@@ -189,6 +189,29 @@ struct StreamValue {
         return nodes.id(at: first)
     }
 
+    /// How many entries come after `id`; O(nodes after it), and one node.
+    func count(after id: StreamID) -> Int {
+        if length == 0 || !(id < lastID) { return 0 }
+        if id < firstID { return length }
+        var count = 0
+        var position = nodes.last
+        while let here = position {
+            let node = StreamNode(Block(word: nodes.value(at: here)), in: arena)
+            let master = nodes.id(at: here)
+            if id < master {
+                count &+= node.counts.live
+                position = nodes.position(before: here)
+                continue
+            }
+            var walk = node.walk(master: master)
+            while walk.step() {
+                if !walk.isDeleted && id < walk.id { count &+= 1 }
+            }
+            break
+        }
+        return count
+    }
+
     // MARK: - Deleting
 
     /// Deletes an entry; false if it is not there.

@@ -76,7 +76,12 @@ struct StreamInfoCommandsTests {
         #expect(groups[1]["lag"] == 0)
         #expect(
             server.run("XINFO", "CONSUMERS", "s", "a")
-                == [[.bulk("name"), .bulk("x"), .bulk("pending"), 1, .bulk("idle"), 40]])
+                == [
+                    [
+                        .bulk("name"), .bulk("x"), .bulk("pending"), 1, .bulk("idle"), 40,
+                        .bulk("inactive"), 40,
+                    ]
+                ])
     }
 
     @Test func `lag follows deletions as Redis counts them`() {
@@ -92,6 +97,91 @@ struct StreamInfoCommandsTests {
         #expect(lag() == .null)
         server.run("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
         #expect(lag() == 0)
+    }
+
+    @Test func `tells when a consumer was seen and when it was given something`() {
+        func consumer() -> [String: Reply] {
+            map(server.run("XINFO", "CONSUMERS", "s", "g").elements[0])
+        }
+        server.run("XADD", "s", "1", "n", "v")
+        server.run("XGROUP", "CREATE", "s", "g", "0")
+        server.run("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "0")
+        server.advance(milliseconds: 7)
+        #expect(consumer()["idle"] == 7 && consumer()["inactive"] == -1)
+        server.run("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
+        server.advance(milliseconds: 5)
+        server.run("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
+        server.advance(milliseconds: 3)
+        #expect(consumer()["idle"] == 3 && consumer()["inactive"] == 8)
+        let group = map(map(server.run("XINFO", "STREAM", "s", "FULL"))["groups"]!.elements[0])
+        let full = map(group["consumers"]!.elements[0])
+        let now = server.server.keyspace.now
+        #expect(full["seen-time"] == .integer(now - 3) && full["active-time"] == .integer(now - 8))
+    }
+
+    private static let trimmed: [(requests: [[String]], lag: Int64)] = [
+        ([["XTRIM", "s", "MAXLEN", "2"], ["XREADGROUP"]], 0),
+        ([["XTRIM", "s", "MAXLEN", "2"]], 2),
+        ([["XGROUP", "SETID", "s", "g", "2", "ENTRIESREAD", "900"]], 4),
+        ([["XGROUP", "SETID", "s", "g", "6", "ENTRIESREAD", "900"]], 0),
+        ([["XDEL", "s", "1", "2", "3", "4", "5", "6"]], 0),
+    ]
+
+    @Test(arguments: trimmed)
+    func `entries that were trimmed wait for nobody`(_ requests: [[String]], lag: Int64) {
+        for number in 1...6 { server.run("XADD", "s", "\(number)", "n", "v") }
+        server.run("XGROUP", "CREATE", "s", "g", "0")
+        server.run("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "s", ">")
+        for request in requests {
+            server.client.run(
+                request == ["XREADGROUP"]
+                    ? ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"] : request)
+        }
+        #expect(map(server.run("XINFO", "GROUPS", "s").elements[0])["lag"] == .integer(lag))
+    }
+
+    @Test func `entries read are never more than were added`() {
+        server.run("XADD", "s", "1", "n", "v")
+        server.run("XGROUP", "CREATE", "s", "g", "0", "ENTRIESREAD", "900")
+        #expect(map(server.run("XINFO", "GROUPS", "s").elements[0])["entries-read"] == 1)
+    }
+
+    /// Under anything that may happen to a stream and its groups.
+    @Test func `lag is what is left to deliver or unknown`() {
+        var random = SeededRandom.make()
+        server.run("CONFIG", "SET", "stream-node-max-entries", "5")
+        var ids = 0
+        func anID() -> String { String(random.below(ids + 3)) }
+        for _ in 0..<3000 {
+            let group = ["g", "h"][random.below(2)]
+            switch random.below(20) {
+            case 0..<7:
+                ids += 1 + random.below(2)
+                server.run("XADD", "s", "\(ids)", "n", "v")
+            case 7, 8: server.run("XDEL", "s", anID(), anID())
+            case 9: server.run("XTRIM", "s", "MAXLEN", "\(random.below(30))")
+            case 10: server.run("XTRIM", "s", "MINID", anID())
+            case 11: server.run("XTRIM", "s", "MAXLEN", "~", "\(random.below(30))")
+            case 12:
+                server.run(
+                    "XSETID", "s", "\(ids)", "ENTRIESADDED", "\(random.below(99))", "MAXDELETEDID",
+                    anID())
+            case 13: server.run("XGROUP", "CREATE", "s", group, anID(), "ENTRIESREAD", anID())
+            case 14: server.run("XGROUP", "SETID", "s", group, anID(), "ENTRIESREAD", anID())
+            case 15: server.run("XGROUP", "SETID", "s", group, anID())
+            default:
+                server.run(
+                    "XREADGROUP", "GROUP", group, "c", "COUNT", "\(1 + random.below(4))", "STREAMS",
+                    "s", ">")
+            }
+            for group in server.run("XINFO", "GROUPS", "s").elements.map(map) {
+                guard let lag = group["lag"]?.integer, let last = group["last-delivered-id"]?.text
+                else { continue }
+                let left = server.run("XRANGE", "s", "(" + last, "+").elements.count
+                #expect(lag == Int64(left))
+                guard lag == Int64(left) else { return }
+            }
+        }
     }
 
     @Test func `refuses what is not there`() {

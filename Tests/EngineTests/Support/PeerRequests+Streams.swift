@@ -65,6 +65,8 @@ extension PeerRequests {
         }
     }
 
+    // Redis 7.0 makes no consumer where there is nothing to read, and tells a lag that is not what
+    // waits: XINFO GROUPS and XGROUP CREATECONSUMER are compared elsewhere.
     mutating func group() -> [String] {
         switch random.below(16) {
         case 0, 1:
@@ -76,7 +78,6 @@ extension PeerRequests {
                 + (oneIn(5) ? ["NOACK"] : [])
                 + ["STREAMS", key(), oneIn(4) ? id() : ">"]
         case 7: return ["XACK", key(), groupName()] + some(4) { $0.id() }
-        case 8: return ["XPENDING", key(), groupName()]
         case 9:
             // LASTID beside a single id means a delivery here, which counts as read.
             let lastID = oneIn(8) ? [id(), "LASTID", id()] : []
@@ -93,12 +94,11 @@ extension PeerRequests {
         case 11:
             return ["XGROUP", "SETID", key(), groupName(), oneIn(2) ? id() : "$"]
                 + (oneIn(3) ? ["ENTRIESREAD", pick(["1", "-1", "-2", "x"])] : [])
-        case 12: return ["XGROUP", "CREATECONSUMER", key(), groupName(), consumerName()]
-        case 13:
+        case 12, 13:
             return oneIn(4)
                 ? ["XGROUP", "DESTROY", key(), groupName()]
                 : ["XGROUP", "DELCONSUMER", key(), groupName(), consumerName()]
-        default: return ["XINFO", "GROUPS", key()]
+        default: return ["XPENDING", key(), groupName()]
         }
     }
 }
