@@ -164,4 +164,65 @@ extension Answer: ExpressibleByArrayLiteral {
         try client.send(["HGETALL", "k"])
         #expect(try client.readMark() == "*")
     }
+
+    /// Legal values of a setting by what it is now; the server decides which it takes.
+    private static func candidates(
+        for name: String, now: String, _ random: inout SeededRandom
+    ) -> [String] {
+        let texts = ["a b", "x\"y'z\\", "é", "always", "local", "both", "none", "force", "no"]
+        let lists = [
+            "3600 1 300 100", "60 10000", "", "KEA", "Ex", "10 20 30", "0 0 0", "50 99.9",
+            "normal 1gb 90mb 3 replica 5mb 1mb 9", "pubsub 0 0 0", "127.0.0.1", "* -::*", "99",
+            "now nosave", "default", "5%", "notice", "debug", "warning", "yes", "clients",
+        ]
+        let numbers = (0..<12).map { _ in
+            String((1 << random.below(40)) + random.below(1000) - 500)
+        }
+        return
+            ((["yes", "no"] + (Int(now) == nil ? texts + lists : []) + numbers)
+            .filter { $0 != now }).shuffled(using: &random)
+    }
+
+    /// What a server that is under test must keep, or what would end it.
+    private static let kept: Set<String> = [
+        "port", "dir", "requirepass", "loglevel", "maxclients", "maxmemory-clients",
+        "client-query-buffer-limit",
+        "proto-max-bulk-len", "bind", "daemonize", "protected-mode", "rdb-key-save-delay",
+        "key-load-delay", "loading-process-events-interval-bytes",
+    ]
+
+    @Test func `every setting means the same after a restart`() throws {
+        var random = SeededRandom.make()
+        let server = try ServerProcess()
+        var client = try server.connect()
+        var changed: Set<String> = []
+        func settings() throws -> [String: String] {
+            guard case .list(let parts) = try client.run("CONFIG", "GET", "*") else { return [:] }
+            let texts = parts.map { part in
+                if case .text(let text) = part { text } else { "" }
+            }
+            return Dictionary(
+                uniqueKeysWithValues: stride(from: 0, to: texts.count, by: 2).map {
+                    (texts[$0], texts[$0 + 1])
+                })
+        }
+        for _ in 0..<2 {
+            for (name, now) in try settings() where !Self.kept.contains(name) {
+                for value in Self.candidates(for: name, now: now, &random) {
+                    guard try client.run("CONFIG", "SET", name, value) == "OK" else { continue }
+                    changed.insert(name)
+                    break
+                }
+            }
+            let before = try settings()
+            #expect(try client.run("CONFIG", "REWRITE") == "OK")
+            try server.stop()
+            try server.restart()
+            client = try server.connect()
+            let after = try settings()
+            for (name, value) in before { #expect(after[name] == value, "\(name)") }
+        }
+        // What cannot be changed while the server runs, and what asks for what is not there.
+        #expect(changed.count > 130, "\(changed.count)")
+    }
 }
