@@ -2,6 +2,10 @@
 #pragma once
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// Parses the whole text (no blanks around it, at most 255 bytes) as a double; infinities by name are
 /// accepted, NaN is not. Returns 0 when it is not a number.
 int apus_parse_double(const char *text, size_t length, double *value);
@@ -14,3 +18,9 @@ int apus_increment_text(const char *base, size_t base_length, const char *increm
 /// printf's "%.*g" and "%.*f".
 int apus_format_general(double value, int precision, char *out, size_t capacity);
 int apus_format_fixed(double value, int precision, char *out, size_t capacity);
+/// The fewest digits that read back as `value`, which is finite and not 0: at most 25 characters.
+int apus_format_shortest(double value, char *out);
+
+#ifdef __cplusplus
+}
+#endif

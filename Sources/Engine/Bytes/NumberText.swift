@@ -186,18 +186,32 @@ enum NumberText {
         return apus_parse_bound(characters, text.count, &value) != 0 ? value : nil
     }
 
-    /// The text of a double that reads back as the same value: integers without a point, else the
-    /// shortest of 17 significant digits; `inf`, `-inf`, `nan`.
+    /// The text of a double that reads back as the same value, with as few digits as that takes:
+    /// integers within 2^62 without a point, `inf`, `-inf`, `nan`, `-0`.
+    ///
+    /// As Redis since 7.2 writes it, but for the digits of one number in a thousand, which are fewer
+    /// here.
     static func write(double value: Double, to target: UnsafeMutableRawPointer) -> Int {
+        if let length = write(special: value, to: target) { return length }
+        let most = 0x1p62
+        if value >= -most, value <= most, value == value.rounded(.towardZero) {
+            return write(Int64(value), to: target)
+        }
+        return Int(apus_format_shortest(value, target.assumingMemoryBound(to: CChar.self)))
+    }
+
+    /// The text of a double in 17 digits, as `printf` writes it: where Redis has left it at that.
+    static func write(general value: Double, to target: UnsafeMutableRawPointer) -> Int {
+        if let length = write(special: value, to: target) { return length }
+        let characters = target.assumingMemoryBound(to: CChar.self)
+        return Int(apus_format_general(value, 17, characters, longestDouble))
+    }
+
+    private static func write(special value: Double, to target: UnsafeMutableRawPointer) -> Int? {
         if value.isNaN { return write("nan", to: target) }
         if value.isInfinite { return write(value < 0 ? "-inf" : "inf", to: target) }
         if value == 0 { return write(value.sign == .minus ? "-0" : "0", to: target) }
-        // Below 2^52 an integral double is an exact integer and prints as one.
-        if value > -4503599627370495, value < 4503599627370496, value == value.rounded() {
-            return write(Int64(value), to: target)
-        }
-        let characters = target.assumingMemoryBound(to: CChar.self)
-        return Int(apus_format_general(value, 17, characters, longestDouble))
+        return nil
     }
 
     /// The text of a double with so many decimals; for cold paths.

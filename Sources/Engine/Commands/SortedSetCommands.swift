@@ -440,7 +440,8 @@ enum SortedSetCommands {
 
     // MARK: - ZSCAN key cursor [MATCH pattern] [COUNT count]
 
-    /// A packed set is shown whole at once, a ranked one by the groups of its hash table.
+    /// A packed set is shown whole at once, a ranked one by the groups of its hash table, its scores in
+    /// 17 digits.
     static func zscan(_ call: inout Call) throws(CommandError) {
         let cursor = try ScanOptions.cursor(call.arguments[2])
         guard let set = try call.database.readSortedSet(call.key(1)) else {
@@ -452,23 +453,30 @@ enum SortedSetCommands {
             let next = set.scan(
                 cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &handles)
             call.replyScanned(next, handles) { handle, reply in
-                show(set.element(handle), options, &reply)
+                let element = set.element(handle)
+                let shown = show(element, options, &reply)
+                if shown { reply.bulkGeneral(element.score) }
+                return shown ? 2 : 0
             }
         } else {
             call.replyScanned(0, set.positions()) { position, reply in
-                show(set.element(at: position), options, &reply)
+                let element = set.element(at: position)
+                let shown = show(element, options, &reply)
+                if shown { reply.bulkDouble(element.score) }
+                return shown ? 2 : 0
             }
         }
     }
 
-    /// How many replies that made.
+    /// Whether the member was asked for, and replied.
     private static func show(
         _ element: SortedSetElement, _ options: ScanOptions, _ reply: inout ReplyWriter
-    ) -> Int {
-        guard element.member.withText({ options.pattern?.matches($0) ?? true }) else { return 0 }
+    ) -> Bool {
+        guard element.member.withText({ options.pattern?.matches($0) ?? true }) else {
+            return false
+        }
         reply.member(element.member)
-        reply.bulkDouble(element.score)
-        return 2
+        return true
     }
 }
 

@@ -75,7 +75,7 @@ struct DataDigest {
             element.member.withText { one.mix($0) }
             withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
                 guard let start = $0.baseAddress else { return }
-                let length = NumberText.write(double: element.score, to: start)
+                let length = NumberText.write(general: element.score, to: start)
                 one.mix(ByteView(start: start, count: length))
             }
             add(one)

@@ -325,6 +325,15 @@ struct ReplyWriter: ~Copyable {
         }
     }
 
+    /// A bulk that holds the text of a double in 17 digits, in both protocols.
+    mutating func bulkGeneral(_ value: Double) {
+        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
+            guard let start = text.baseAddress else { return }
+            let length = NumberText.write(general: value, to: start)
+            bulk(ByteView(start: UnsafeRawPointer(start), count: length))
+        }
+    }
+
     /// `(12345…`: an integer too large for 64 bits; a bulk in RESP2.
     mutating func bigNumber(_ digits: ByteView) {
         if isRESP3 { line(UInt8(ascii: "("), digits) } else { bulk(digits) }

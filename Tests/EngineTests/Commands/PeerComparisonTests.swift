@@ -25,6 +25,25 @@ import Testing
         return Array(texts.sorted().joined(separator: "\n").utf8)
     }
 
+    /// Whether the replies differ in nothing but how they write doubles, which Redis 7.0 does in 17
+    /// digits and its successors and we do in as few as it takes.
+    private static func tellsTheSame(_ ours: [UInt8], _ theirs: [UInt8]) -> Bool {
+        var (left, right) = (ReplyReader(ours), ReplyReader(theirs))
+        guard let left = left.next(), let right = right.next() else { return false }
+        return tellsTheSame(left, right)
+    }
+
+    private static func tellsTheSame(_ ours: Reply, _ theirs: Reply) -> Bool {
+        if ours == theirs { return true }
+        switch (ours, theirs) {
+        case (.array(let left), .array(let right)):
+            return left.count == right.count && zip(left, right).allSatisfy(tellsTheSame)
+        case (.bulk(let left), .bulk(let right)):
+            return Double(left).map { $0 == Double(right) } ?? false
+        default: return false
+        }
+    }
+
     @Test(.enabled(if: Peer.isInstalled), arguments: PeerRequests.Family.allCases)
     func `random commands are answered as by Redis`(_ family: PeerRequests.Family) throws {
         let peer = try #require(Peer("--enable-debug-command", "yes"))
@@ -42,6 +61,7 @@ import Testing
                 let ours = server.client.connection.reply.view.array
                 server.client.connection.reply.drain(ours.count)
                 if Self.settled(ours, to: request) == Self.settled(theirs, to: request) { continue }
+                if Self.tellsTheSame(ours, theirs) { continue }
                 let texts = [ours, theirs].map { String(decoding: $0, as: UTF8.self) }
                 Issue.record("\(request): we reply \(texts[0]), Redis \(texts[1])")
                 return
