@@ -246,7 +246,7 @@ extension DebugCommands {
         }
         let isFull = try wantsAll(&call)
         let database = call.keyspace[Int(number)]
-        var text = "[Dictionary HT]\n" + describe(database.table, isFull)
+        var text = "[Dictionary HT]\n" + database.table.describe(isFull: isFull)
         text += "[Expires HT]\n"
         text +=
             database.expiringCount == 0
@@ -258,51 +258,26 @@ extension DebugCommands {
     }
 
     private static func keyTableStatistics(_ call: inout Call) throws(CommandError) {
-        _ = try wantsAll(&call)
-        _ = try entry(&call)
-        // Collections that are tables join here, each with its type.
-        throw .text(
-            "ERR The value stored at the specified key is not represented using an hash table")
+        let isFull = try wantsAll(&call)
+        let entry = try entry(&call)
+        let (database, key) = (call.database, call.key(2))
+        let text: String? =
+            switch entry.type {
+            case .set: try database.readSet(key)?.describeTable(isFull: isFull)
+            case .hash: try database.readHash(key)?.describeTable(isFull: isFull)
+            case .sortedSet: try database.readSortedSet(key)?.describeTable(isFull: isFull)
+            default: nil
+            }
+        guard let text else {
+            throw .text(
+                "ERR The value stored at the specified key is not represented using an hash table")
+        }
+        call.reply.verbatim(text)
     }
 
     private static func wantsAll(_ call: inout Call) throws(CommandError) -> Bool {
         guard call.arguments.count == 4 else { return false }
         return call.arguments[3].equalsIgnoringCase("full")
-    }
-
-    /// O(groups) when full, else O(1).
-    private static func describe(_ table: HashTable<KeyPolicy>, _ isFull: Bool) -> String {
-        guard !table.isEmpty else {
-            return "Hash table 0 stats (main hash table):\n"
-                + "No stats available for empty dictionaries\n"
-        }
-        let places = table.groupCount * 12
-        var text = "Hash table 0 stats (main hash table):\n"
-        text += " table size: \(places)\n"
-        text += " number of elements: \(table.count)\n"
-        text += " groups: \(table.groupCount)\n"
-        text += " overflow groups: \(table.childGroupCount)\n"
-        text += " max chain length: \(table.longestChain)\n"
-        text += " load: \((Double(table.count) / Double(places)).text(places: 2))\n"
-        text += " bytes: \(table.memoryBytes)\n"
-        guard isFull else { return text }
-        var histogram: [Int: Int] = [:]
-        for index in 0..<table.groupCount {
-            var counter = EntryCounter()
-            table.visitGroup(index, &counter)
-            histogram[counter.count, default: 0] += 1
-        }
-        text += " Entries of a group:\n"
-        for (entries, groups) in histogram.sorted(by: { $0.key < $1.key }) {
-            let share = Double(groups) * 100 / Double(table.groupCount)
-            text += "   \(entries): \(groups) (\(share.text(places: 2))%)\n"
-        }
-        return text
-    }
-
-    private struct EntryCounter: EntryVisitor {
-        var count = 0
-        mutating func visit(_ entry: Arena.Handle) { count += 1 }
     }
 
     // MARK: Making data

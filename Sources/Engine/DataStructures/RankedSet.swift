@@ -85,7 +85,7 @@ struct RankedSet {
     @inline(__always)
     private var arena: Arena { state.pointee.arena }
     @inline(__always)
-    private var table: HashTable<RankedMemberPolicy> { state.pointee.table }
+    var table: HashTable<RankedMemberPolicy> { state.pointee.table }
 
     /// The members in order.
     @inline(__always)

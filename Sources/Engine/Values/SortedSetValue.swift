@@ -71,7 +71,7 @@ struct SortedSetValue: RandomElements {
     @inline(__always)
     var isRanked: Bool { encoding == Self.ranked }
     @inline(__always)
-    private var set: RankedSet { RankedSet(word: payload) }
+    var set: RankedSet { RankedSet(word: payload) }
     @inline(__always)
     private var packed: PackedScores { PackedScores(Block(word: payload), in: ground.arena) }
 

@@ -114,11 +114,31 @@ import Testing
         #expect(
             server.run("DEBUG", "HTSTATS", "x")
                 == .error("ERR value is not an integer or out of range"))
-        #expect(
-            server.run("DEBUG", "HTSTATS-KEY", "key:1")
-                == .error(
-                    "ERR The value stored at the specified key is not represented using an hash table"
-                ))
+    }
+
+    @Test func `tables that are values have figures`() {
+        server.run("SET", "string", "v")
+        server.run("RPUSH", "list", "v")
+        server.run("XADD", "stream", "*", "f", "v")
+        let noTable: Reply = .error(
+            "ERR The value stored at the specified key is not represented using an hash table")
+        for (key, request) in [("set", ["SADD"]), ("hash", ["HSET"]), ("ranked", ["ZADD"])] {
+            server.client.run(request + [key, "1", "m"] + (key == "set" ? ["x"] : []))
+            #expect(server.run("DEBUG", "HTSTATS-KEY", key) == noTable)
+            for number in 0..<600 {
+                server.client.run(request + [key, "\(number)", "m\(number)"])
+            }
+            let size = server.run(key == "set" ? "SCARD" : key == "hash" ? "HLEN" : "ZCARD", key)
+            let text = server.run("DEBUG", "HTSTATS-KEY", key).text ?? ""
+            #expect(text.contains(" number of elements: \(size.integer ?? 0)\n"), "\(key): \(text)")
+            #expect(!text.contains("Entries of a group"))
+            let full = server.run("DEBUG", "HTSTATS-KEY", key, "FULL").text ?? ""
+            #expect(full.contains(" Entries of a group:\n"))
+        }
+        for key in ["string", "list", "stream"] {
+            #expect(server.run("DEBUG", "HTSTATS-KEY", key) == noTable)
+        }
+        #expect(server.run("DEBUG", "HTSTATS-KEY", "none") == .error("ERR no such key"))
     }
 
     @Test func tablesCanBeKeptFromGrowing() {
