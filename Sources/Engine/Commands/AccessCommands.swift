@@ -45,22 +45,27 @@ enum AccessCommands {
         ]
     }
 
+    /// A cluster's nodes must know the same users.
+    private static var onAllNodes: [String] {
+        ["request_policy:all_nodes", "response_policy:all_succeeded"]
+    }
+
     private static var changes: [Command] {
         [
             Command(
                 "DELUSER", .atLeast(3), adminFlags, group: .server, since: "6.0.0",
                 "Removes users and closes their connections.",
-                syntax: "username [username ...]", deleteUser),
+                syntax: "username [username ...]", tips: onAllNodes, deleteUser),
             Command(
                 "LOAD", .exactly(2), adminFlags, group: .server, since: "6.0.0",
                 "Reads the users' file again, all of it or nothing.", load),
             Command(
                 "SAVE", .exactly(2), adminFlags, group: .server, since: "6.0.0",
-                "Writes the users into their file.", save),
+                "Writes the users into their file.", tips: onAllNodes, save),
             Command(
                 "SETUSER", .atLeast(3), adminFlags, group: .server, since: "6.0.0",
                 "Creates or changes a user, by all rules or none.",
-                syntax: "username [rule [rule ...]]",
+                syntax: "username [rule [rule ...]]", tips: onAllNodes,
                 secrets: { arguments in Array(2..<max(arguments.count, 2)) }, setUser),
         ]
     }

@@ -14,13 +14,13 @@ enum BlockingSortedSetCommands {
                 waits for them if need be.
                 """, syntax: "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]", bzmpop),
             Command(
-                "BZPOPMAX", .atLeast(3), [.write, .noScript, .blocking, .fast],
+                "BZPOPMAX", .atLeast(3), [.write, .blocking, .fast],
                 group: .sortedSet,
                 keys: [.from(1, last: -2, .readWrite, remove)], since: "5.0.0",
                 "Removes the member of the highest score; waits for one if need be.",
                 syntax: "key [key ...] timeout", bzpopmax),
             Command(
-                "BZPOPMIN", .atLeast(3), [.write, .noScript, .blocking, .fast],
+                "BZPOPMIN", .atLeast(3), [.write, .blocking, .fast],
                 group: .sortedSet,
                 keys: [.from(1, last: -2, .readWrite, remove)], since: "5.0.0",
                 "Removes the member of the lowest score; waits for one if need be.",

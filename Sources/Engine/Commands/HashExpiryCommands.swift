@@ -9,13 +9,13 @@ enum HashExpiryCommands {
     private static var settingRows: [Command] {
         [
             Command(
-                "HEXPIRE", .atLeast(6), [.write, .denyOOM, .fast], group: .hash,
+                "HEXPIRE", .atLeast(6), [.write, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.update])], since: "7.4.0",
                 "Sets the time to live of fields in seconds.",
                 syntax: "key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
                 hexpire),
             Command(
-                "HEXPIREAT", .atLeast(6), [.write, .denyOOM, .fast], group: .hash,
+                "HEXPIREAT", .atLeast(6), [.write, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.update])], since: "7.4.0",
                 "Sets the moment at which fields expire, in Unix seconds.",
                 syntax:
@@ -27,13 +27,13 @@ enum HashExpiryCommands {
                 "Removes the expiration of fields.",
                 syntax: "key FIELDS numfields field [field ...]", hpersist),
             Command(
-                "HPEXPIRE", .atLeast(6), [.write, .denyOOM, .fast], group: .hash,
+                "HPEXPIRE", .atLeast(6), [.write, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.update])], since: "7.4.0",
                 "Sets the time to live of fields in milliseconds.",
                 syntax: "key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
                 hpexpire),
             Command(
-                "HPEXPIREAT", .atLeast(6), [.write, .denyOOM, .fast], group: .hash,
+                "HPEXPIREAT", .atLeast(6), [.write, .fast], group: .hash,
                 keys: [.at(1, .readWrite, [.update])], since: "7.4.0",
                 "Sets the moment at which fields expire, in Unix milliseconds.",
                 syntax:
@@ -88,7 +88,7 @@ enum HashExpiryCommands {
                 hgetex),
             Command(
                 "HSETEX", .atLeast(6), [.write, .denyOOM, .fast], group: .hash,
-                keys: [.at(1, .readWrite, [.insert])], since: "9.0.0",
+                keys: [.at(1, .readWrite, [.update])], since: "9.0.0",
                 "Sets fields of a hash with an expiration, if wanted only new or only existing ones.",
                 syntax:
                     "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "

@@ -38,7 +38,7 @@ enum LatencyCommands {
             Command(
                 "RESET", .atLeast(2), flags, group: .server, since: "2.8.13",
                 "Forgets the latencies of causes.", syntax: "[event [event ...]]",
-                tips: ["request_policy:all_nodes", "response_policy:all_succeeded"], reset),
+                tips: ["request_policy:all_nodes", "response_policy:agg_sum"], reset),
         ]
     }
 

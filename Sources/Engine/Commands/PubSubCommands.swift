@@ -27,7 +27,7 @@ enum PubSubCommands {
         let shardChannels = [KeySpec.from(1, last: -1, .none, [.notKey])]
         return [
             Command(
-                "PSUBSCRIBE", .atLeast(2), listening.union(.allAreChannelPatterns),
+                "PSUBSCRIBE", .atLeast(2), listening.union([.denyOOM, .allAreChannelPatterns]),
                 group: .pubSub, since: "2.0.0",
                 "Listens to channels that match patterns.", syntax: "pattern [pattern ...]",
                 psubscribe),
@@ -36,11 +36,13 @@ enum PubSubCommands {
                 "Listens no longer to patterns, those named or all.",
                 syntax: "[pattern [pattern ...]]", punsubscribe),
             Command(
-                "SSUBSCRIBE", .atLeast(2), listening.union(.allAreChannels), group: .pubSub,
+                "SSUBSCRIBE", .atLeast(2), listening.union([.denyOOM, .allAreChannels]),
+                group: .pubSub,
                 keys: shardChannels, since: "7.0.0", "Listens to shard channels.",
                 syntax: "shardchannel [shardchannel ...]", ssubscribe),
             Command(
-                "SUBSCRIBE", .atLeast(2), listening.union(.allAreChannels), group: .pubSub,
+                "SUBSCRIBE", .atLeast(2), listening.union([.denyOOM, .allAreChannels]),
+                group: .pubSub,
                 since: "2.0.0", "Listens to channels.", syntax: "channel [channel ...]", subscribe),
             Command(
                 "SUNSUBSCRIBE", .atLeast(1), listening, group: .pubSub, keys: shardChannels,

@@ -5,6 +5,15 @@ import Testing
 @Suite struct CommandCommandsTests {
     /// Rows that follow a version after 7.0, and in what.
     private static let newer: [String: String] = [
+        "acl|deluser": "has request policies since 7.2",
+        "acl|save": "has request policies since 7.2",
+        "acl|setuser": "has request policies since 7.2",
+        "bzpopmax": "may be called by scripts since 7.2",
+        "bzpopmin": "may be called by scripts since 7.2",
+        "latency|reset": "sums up its replies since 7.2",
+        "psubscribe": "is denied where memory has run out, in Redis 8",
+        "ssubscribe": "is denied where memory has run out, in Redis 8",
+        "subscribe": "is denied where memory has run out, in Redis 8",
         "command|getkeys": "takes requests of one word since 7.2",
         "command|getkeysandflags": "takes requests of one word since 7.2",
         "client|setname": "has request policies since 7.2",
