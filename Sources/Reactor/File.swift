@@ -291,13 +291,31 @@ extension File {
     }
 
     /// "." for a path without a slash.
-    private static func folder(of path: String) -> String {
+    static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Whether anything has this name; a dangling link does not count.
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Finds out whether a file of this name could be opened to be written, or begun where there is
+    /// none; nothing is changed.
+    ///
+    /// - Throws: what opening it would.
+    public static func checkWritable(_ path: String) throws(SystemError) {
+        guard exists(path) else { return try checkWritable(folder: folder(of: path)) }
+        if isFolder(path) { throw SystemError("open", code: EISDIR) }
+        try retrying("access") { access(path, W_OK) }
+    }
+
+    /// Finds out whether files could be made in a folder; nothing is changed.
+    ///
+    /// - Throws: ENOENT, ENOTDIR, EACCES, EROFS.
+    public static func checkWritable(folder path: String) throws(SystemError) {
+        try retrying("access") { access(path, W_OK | X_OK) }
+        if !isFolder(path) { throw SystemError("access", code: ENOTDIR) }
+    }
 
     /// The permission bits of a file; nil if it cannot be looked at.
     public static func permissions(_ path: String) -> UInt16? {

@@ -192,6 +192,7 @@ extension Socket {
     public static func listenUnix(
         path: String, permissions: UInt16, group: String? = nil, backlog: Int
     ) throws(SystemError) -> Int32 {
+        try checkUnix(path: path, group: group)
         let address = try SocketAddress(unixPath: path)
         removeSocketFile(path)
         let socket = try create(family: AF_UNIX)
@@ -199,16 +200,31 @@ extension Socket {
         if mode != 0 { try retrying("fchmod") { fchmod(socket.number, mode) } }
         try retrying("bind") { address.pass { bind(socket.number, $0, $1) } }
         if mode != 0 { try retrying("chmod") { chmod(path, mode) } }
-        if let group { try giveToGroup(group, path) }
+        if let group = try group.map(number(ofGroup:)) {
+            try retrying("chown") { chown(path, uid_t.max, group) }
+        }
         try retrying("listen") { Glibc.listen(socket.number, Int32(clamping: backlog)) }
         return socket.release()
     }
 
-    private static func giveToGroup(_ name: String, _ path: String) throws(SystemError) {
+    /// Finds out whether `listenUnix` could make its socket; nothing is changed.
+    ///
+    /// - Throws: as `listenUnix` does.
+    public static func checkUnix(path: String, group: String? = nil) throws(SystemError) {
+        _ = try SocketAddress(unixPath: path)
+        try File.checkWritable(folder: File.folder(of: path))
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK {
+            throw SystemError("bind", code: EADDRINUSE)
+        }
+        if let group { _ = try number(ofGroup: group) }
+    }
+
+    private static func number(ofGroup name: String) throws(SystemError) -> gid_t {
         guard let group = getgrnam(name)?.pointee.gr_gid else {
             throw SystemError("getgrnam", code: ENOENT)
         }
-        try retrying("chown") { chown(path, uid_t.max, group) }
+        return group
     }
 
     private static func removeSocketFile(_ path: String) {

@@ -93,7 +93,7 @@ import Testing
 
     @Test func `a wrong file keeps the server from starting`() throws {
         for (configuration, reason) in [
-            ("aclfile missing.acl", "opening file 'missing.acl'"),
+            ("aclfile missing.acl", "/missing.acl': No such file or directory. Make"),
             ("user a +nonsense", "Error loading ACL rule '+nonsense' for the user named 'a'"),
             ("user a >pw <other", "The password you are trying to remove"),
             ("user a on\nuser a off", "Duplicate user found"),

@@ -129,6 +129,11 @@ import Testing
             try bytes.write(to: increment(server))
             #expect(throws: Trouble.self) { try server.restart() }
             #expect(server.log.contains(complaint))
+            if !complaint.hasPrefix("Unknown") {
+                let manifest = server.file("appendonlydir/appendonly.aof.manifest").path
+                #expect(server.log.contains("'apus-check-aof --fix \(manifest)'"))
+                #expect(server.log.contains(" at offset "))
+            }
             #expect(try Data(contentsOf: increment(server)) == bytes)
         }
         try FileManager.default.removeItem(at: increment(server))

@@ -251,4 +251,25 @@ import Testing
         #expect(throws: Trouble.self) { try server.restart() }
         #expect(server.output.contains("Fatal error loading the DB"))
     }
+
+    @Test func `what is wrong with a snapshot is told with its place, and what to do`() throws {
+        let server = try ServerProcess()
+        let client = try server.connect()
+        try client.run("RPUSH", "list of alice", "a", "b")
+        try client.run("SAVE")
+        try server.stop()
+        let file = server.file("dump.rdb")
+        let bytes = try Data(contentsOf: file)
+        let key = try #require(bytes.range(of: Data("list of alice".utf8)))
+        try bytes.prefix(upTo: key.upperBound + 2).write(to: file)
+        #expect(throws: Trouble.self) { try server.restart() }
+        let place = "Internal error in RDB reading offset "
+        #expect(server.output.contains(place))
+        #expect(server.output.contains("(value of key 'list of alice') -> Unexpected EOF"))
+        #expect(server.output.contains("'apus-check-rdb \(file.path)' tells how far it is sound"))
+        try server.configure("hide-user-data-from-log yes")
+        #expect(throws: Trouble.self) { try server.restart() }
+        #expect(server.output.contains("(value of key '*redacted*') -> Unexpected EOF"))
+        #expect(!server.output.contains("alice"))
+    }
 }

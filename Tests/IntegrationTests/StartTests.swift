@@ -116,7 +116,7 @@ import Testing
     @Test(arguments: [
         (["--nonsense", "1"], "Bad directive or wrong number of arguments"),
         (["--port", "66000"], "argument must be between 0 and 65535 inclusive"),
-        (["--logfile", "/nonexistent/log"], "Can't open the log file: No such file or directory"),
+        (["--logfile", "/nonexistent/log"], "Can't open the log file: '/nonexistent/log': No such file"),
         (["--dir", "/nonexistent"], "No such file or directory"),
         (["--locale-collate", "xx_NOWHERE"], "Invalid locale name"),
     ])

@@ -84,7 +84,10 @@ final class Network {
     ///
     /// Port 0 is no TCP at all. Addresses with a leading `-` may be missing. Connections are kept.
     /// After an error there may be no TCP listener: call it again with settings that worked.
-    func listenTCP(_ settings: Settings) throws(ListenFailure) {
+    ///
+    /// - Parameter isTrial: finds out whether the addresses are there, on ports that the kernel
+    ///   chooses, as somebody else may have that of the settings.
+    func listenTCP(_ settings: Settings, isTrial: Bool = false) throws(ListenFailure) {
         // Another port can be tried before the old one is given up; the same one cannot.
         if settings.port == port { closeTCPListeners() }
         var opened: [Listener] = []
@@ -93,7 +96,8 @@ final class Network {
             let name = isOptional ? String(address.dropFirst()) : address
             do throws(SystemError) {
                 let descriptor = try Socket.listenTCP(
-                    address: name, port: settings.port, backlog: settings.tcpBacklog)
+                    address: name, port: isTrial ? 0 : settings.port,
+                    backlog: settings.tcpBacklog)
                 opened.append(Listener(descriptor: descriptor, address: name, isUnix: false))
             } catch {
                 if isOptional && Self.isMissingAddress(error) { continue }

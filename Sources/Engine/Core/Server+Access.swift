@@ -277,7 +277,7 @@ extension Server {
         do throws(SystemError) {
             text = try File.readWhole(path, limit: Self.mostUserBytes)
         } catch {
-            return ([], "Error loading ACLs, opening file '\(path)': \(error.message)")
+            return ([], "Error loading ACLs, opening file \(FileTrouble(path, error).text)")
         }
         let file = AccessFile(text, named: path, for: access)
         guard file.problems.isEmpty else { return ([], file.problems) }
@@ -318,7 +318,7 @@ extension Server {
                 path, access.fileText, permissions: File.permissions(path) ?? 0o600)
             return true
         } catch {
-            log.warning("Writing ACL file for ACL SAVE: \(error.message)")
+            log.warning("Writing ACL file for ACL SAVE: \(FileTrouble(path, error).text)")
             return false
         }
     }

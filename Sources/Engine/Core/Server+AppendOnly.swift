@@ -176,7 +176,9 @@ extension Server {
             exit(1)
         }
         if appendOnly.failure == nil {
-            log.warning("Error writing to the AOF file: \(error.message)")
+            log.warning(
+                "Error writing to the AOF file \(FileTrouble(appendOnly.log.openPath, error).text). "
+                    + "Writes are refused until it can be written again")
         }
         appendOnly.failure = error
         appendOnly.nextWriteTry = clock.monotonicMilliseconds + Self.syncMilliseconds
@@ -271,7 +273,9 @@ extension Server {
             do throws(SystemError) {
                 try File.createFolder(appendOnly.log.folder)
             } catch {
-                log.warning("Can't create the folder of the AOF: \(error.message)")
+                log.warning(
+                    "Can't create the folder of the AOF "
+                        + FileTrouble(appendOnly.log.folder, error).text)
                 throw SettingProblem("Unable to turn on AOF. Check server logs.")
             }
             if child(at: .rewrite) != nil {

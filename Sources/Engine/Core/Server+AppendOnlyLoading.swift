@@ -7,18 +7,33 @@ import Reactor
 /// the last file and `aof-load-truncated` allows that; everything else that is wrong is fatal, and
 /// what the files hold is left as it is.
 extension Server {
-    /// Reads which files there are, also where nothing is appended now.
-    func readAppendOnlyManifest() throws(AppendOnlyError) {
+    /// Reads which files there are, also where nothing is appended now; with `appendonly` finds out
+    /// whether each can be read, and the last one be continued.
+    func findAppendOnlyFiles() throws(AppendOnlyError) {
         guard keepsSnapshots else { return }
         try appendOnly.log.readManifest()
-        guard settings.appendOnly, appendOnly.log.mustAdopt else { return }
+        guard settings.appendOnly else { return }
+        try checkAppendOnlyParts()
+        do throws(AppendOnlyLog.Obstacle) {
+            try appendOnly.log.checkWritable()
+        } catch {
+            throw AppendOnlyError(
+                text: "Can't begin to write the append only file: \(error.trouble.text)")
+        }
+    }
+
+    /// Makes a file of the time before there were manifests the base, if there is one.
+    func adoptOldAppendOnlyFile() throws(AppendOnlyError) {
+        guard keepsSnapshots, settings.appendOnly, appendOnly.log.mustAdopt else { return }
         let name = appendOnly.log.name
         log.notice(
             "Upgrading the AOF: the file \(name) becomes the base in \(appendOnly.log.folder)")
         do throws(SystemError) {
             try appendOnly.log.adopt(name)
         } catch {
-            throw AppendOnlyError(text: "Can't move the old AOF into its folder: \(error)")
+            throw AppendOnlyError(
+                text: "Can't move the old AOF '\(FileTrouble.absolute(name))' into its folder "
+                    + FileTrouble(appendOnly.log.folder, error).text)
         }
     }
 
@@ -84,7 +99,16 @@ extension Server {
         } catch {
             throw AppendOnlyError(
                 text: "Fatal error: can't open the append log file \(name) for reading: "
-                    + error.message)
+                    + FileTrouble(path, error).text)
+        }
+    }
+
+    /// Finds out whether all parts that the manifest names can be read.
+    private func checkAppendOnlyParts() throws(AppendOnlyError) {
+        // One that waits to be adopted lies elsewhere still.
+        guard !appendOnly.log.mustAdopt else { return }
+        for part in appendOnly.log.manifest.parts {
+            _ = try openPart(appendOnly.log.path(part.name), part.name)
         }
     }
 
@@ -110,7 +134,8 @@ extension Server {
             throw AppendOnlyError(
                 text:
                     "Error reading the RDB preamble of the AOF file \(name), AOF loading aborted: "
-                    + error.text)
+                    + "\(error.text). Make a copy of the folder, and see what "
+                    + "'apus-check-aof \(manifestName)' has to say")
         }
         return reader.position
     }
@@ -146,26 +171,35 @@ extension Server {
                 guard isLast, settings.aofLoadsTruncated else {
                     throw AppendOnlyError(
                         text:
-                            "Unexpected end of file reading the append only file \(name). You can: "
-                            + "1) Make a backup of your AOF file, then use ./redis-check-aof --fix "
-                            + "<filename.manifest>. 2) Alternatively you can set the "
-                            + "'aof-load-truncated' configuration option to yes and restart the "
-                            + "server.")
+                            "Unexpected end of file reading the append only file \(name) at offset "
+                            + "\(start). \(mendingAdvice). Or set 'aof-load-truncated' to yes and "
+                            + "start again")
                 }
                 return transactionStart ?? start
             case .malformed:
                 throw AppendOnlyError(
                     text:
-                        "Bad file format reading the append only file \(name): make a backup of your "
-                        + "AOF file, then use ./redis-check-aof --fix <filename.manifest>")
+                        "Bad file format reading the append only file \(name) at offset \(start). "
+                        + mendingAdvice)
             case .failed(let error):
                 throw AppendOnlyError(
                     text:
-                        "Unrecoverable error reading the append only file \(name): \(error.message)"
+                        "Unrecoverable error reading the append only file \(name) behind offset "
+                        + "\(start): "
+                        + FileTrouble(appendOnly.log.path(name), error).text
                 )
             }
         }
         return nil
+    }
+
+    /// The whole name of the manifest.
+    private var manifestName: String { FileTrouble.absolute(appendOnly.log.manifestPath) }
+
+    /// What to do about a file with something wrong in it.
+    private var mendingAdvice: String {
+        "Make a copy of the folder, then cut what is broken off with 'apus-check-aof --fix "
+            + "\(manifestName)'"
     }
 
     /// What follows a SELECT that fails would change another database than it did.
@@ -210,7 +244,8 @@ extension Server {
             let file = try File(path, .readWrite)
             try file.truncate(to: size)
         } catch {
-            throw AppendOnlyError(text: "Error truncating the AOF file \(name): \(error.message)")
+            throw AppendOnlyError(
+                text: "Error truncating the AOF file \(name): \(FileTrouble(path, error).text)")
         }
         log.warning("AOF \(name) loaded anyway because aof-load-truncated is enabled")
     }

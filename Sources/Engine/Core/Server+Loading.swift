@@ -38,16 +38,48 @@ extension Server {
         servesMeanwhile: Bool = false
     ) throws(DumpError) -> SnapshotReport? {
         guard File.exists(settings.snapshotFileName) else { return nil }
-        let path = settings.snapshotFileName
-        let file = try asking { () throws(SystemError) in try File(path, .read) }
-        let size = try asking { () throws(SystemError) in try file.size() }
+        let (file, size) = try openSnapshot()
+        let descriptor = FileDescriptor(owning: file)
         var reader = DumpReader(
-            file: file.descriptor, size: size, checks: checksSnapshots,
+            file: descriptor.number, size: size, checks: checksSnapshots,
             withHelp: hasProcessorForHelp)
         beginLoading(size)
         defer { endLoading() }
         return try load(
             from: &reader, options, adoptsHistory: adoptsHistory, servesMeanwhile: servesMeanwhile)
+    }
+
+    /// Finds out whether the snapshot that the settings name, if there is one, can be read and begins
+    /// as one does.
+    func checkSnapshot() throws(DumpError) {
+        guard File.exists(settings.snapshotFileName) else { return }
+        let (file, size) = try openSnapshot()
+        let descriptor = FileDescriptor(owning: file)
+        var reader = DumpReader(file: descriptor.number, size: size, checks: false)
+        var snapshot = SnapshotReader(into: keyspace)
+        try snapshot.readMagic(from: &reader)
+    }
+
+    /// - Returns: a descriptor that is the caller's to close, and the bytes behind it.
+    private func openSnapshot() throws(DumpError) -> (Int32, Int) {
+        do throws(SystemError) {
+            let file = try File(settings.snapshotFileName, .read)
+            let size = try file.size()
+            return (file.release(), size)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// What the log says where the snapshot of the settings cannot be loaded at the start.
+    func fatalText(_ error: DumpError) -> String {
+        let head = "Fatal error loading the DB: "
+        if case .system(let cause) = error {
+            return head + FileTrouble(settings.snapshotFileName, cause).text + ". Exiting."
+        }
+        let path = FileTrouble.absolute(settings.snapshotFileName)
+        return head + "\(error.text). The file was left as it is: 'apus-check-rdb \(path)' tells how "
+            + "far it is sound. Put a backup in its place to start with that. Exiting."
     }
 
     /// Whether the checksums of snapshots are compared.
@@ -86,24 +118,14 @@ extension Server {
         } catch {
             if case .interrupted = error { throw error }
             log.warning(
-                "Internal error in RDB reading offset \(reader.position)\(snapshot.whereabouts) -> "
-                    + error.text)
+                "Internal error in RDB reading offset \(reader.position)"
+                    + snapshot.whereabouts(hidesKey: settings.hidesUserDataFromLog)
+                    + " -> \(error.text)")
             throw error
         }
         tell(snapshot.report, since: start)
         snapshots.savedChanges = keyspace.counters.changes
         return snapshot.report
-    }
-
-    /// Asks something of the system, whose failure ends the load.
-    private func asking<Answer: ~Copyable>(
-        _ body: () throws(SystemError) -> Answer
-    ) throws(DumpError) -> Answer {
-        do throws(SystemError) {
-            return try body()
-        } catch {
-            throw .system(error)
-        }
     }
 
     /// From now on clients are told that the data is not there yet, or served what was there before.

@@ -25,7 +25,9 @@ extension Server {
         do throws(SystemError) {
             try beginRewrite()
         } catch {
-            log.warning("Can't rewrite append only file in background: \(error)")
+            log.warning(
+                "Can't rewrite append only file in background: "
+                    + FileTrouble(appendOnly.log.folder, error).text)
             noteRewriteFailure()
         }
     }
@@ -101,6 +103,8 @@ extension Server {
             try file.sync()
         } catch {
             File.removeIfPresent(path)
+            log.warning(
+                "Failed to write the new base of the AOF \(FileTrouble(path, error).text)")
             throw error
         }
     }
@@ -119,7 +123,9 @@ extension Server {
             do throws(SystemError) {
                 return try finishRewrite(temporary)
             } catch {
-                log.warning("Error trying to put the rewritten AOF in place: \(error)")
+                log.warning(
+                    "Error trying to put the rewritten AOF in place: "
+                        + FileTrouble(appendOnly.log.folder, error).text)
             }
         case .exited: log.warning("Background AOF rewrite terminated with error")
         case .signalled(let number):

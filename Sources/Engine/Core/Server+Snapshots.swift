@@ -85,6 +85,9 @@ extension Server {
             try File.rename(temporary, to: settings.snapshotFileName)
         } catch {
             File.removeIfPresent(temporary)
+            log.warning(
+                "Failed to write the snapshot '\(FileTrouble.absolute(settings.snapshotFileName))' "
+                    + "by way of \(FileTrouble(temporary, error).text)")
             throw error
         }
         log.notice("DB saved on disk")

@@ -40,6 +40,10 @@ final class AppendOnlyLog {
 
     func path(_ name: String) -> String { "\(folder)/\(name)" }
     var manifestPath: String { path("\(name).manifest") }
+    /// Of the increment that is written.
+    var openPath: String {
+        isTemporary ? temporaryPath : manifest.increments.last.map { path($0.name) } ?? folder
+    }
     private var temporaryPath: String { path("temp-\(name).incr") }
 
     // MARK: - What is there
@@ -52,10 +56,18 @@ final class AppendOnlyLog {
             bytes = try File.readWhole(manifestPath, limit: Self.mostManifestBytes)
         } catch {
             throw AppendOnlyError(
-                text: "Fatal error: can't open the AOF manifest file \(name).manifest for reading: "
-                    + error.message)
+                text: "Fatal error: can't read the AOF manifest "
+                    + FileTrouble(manifestPath, error).text)
         }
-        manifest = try AppendOnlyManifest.parse(bytes)
+        do throws(AppendOnlyError) {
+            manifest = try AppendOnlyManifest.parse(bytes)
+        } catch {
+            throw AppendOnlyError(
+                text: "Fatal error: the AOF manifest '\(FileTrouble.absolute(manifestPath))' is "
+                    + "broken. Nothing was loaded or changed: put a sound copy of the file in its "
+                    + "place, or mend the line by hand (a copy of the whole folder made before). "
+                    + error.text)
+        }
     }
 
     /// A manifest names a few files.
@@ -68,6 +80,39 @@ final class AppendOnlyLog {
         if manifest == AppendOnlyManifest() { return true }
         return manifest.parts == [AppendOnlyManifest.Part(name: name, sequence: 1)]
             && manifest.base?.name == name && !File.exists(path(name))
+    }
+
+    /// Finds out whether `openLastIncrement`, and what comes before it at the start, could do their
+    /// work; nothing is changed.
+    func checkWritable() throws(Obstacle) {
+        try Self.check(".") { () throws(SystemError) in
+            if manifest.isEmpty || !File.exists(folder) { try File.checkWritable(folder: ".") }
+        }
+        guard File.exists(folder) else { return }
+        let last = mustAdopt ? nil : manifest.increments.last
+        let target = last.map { path($0.name) } ?? folder
+        try Self.check(target) { () throws(SystemError) in
+            if last == nil {
+                try File.checkWritable(folder: folder)
+            } else {
+                try File.checkWritable(target)
+            }
+        }
+    }
+
+    /// What hinders writing, and where.
+    struct Obstacle: Error {
+        let trouble: FileTrouble
+    }
+
+    private static func check(
+        _ path: String, _ body: () throws(SystemError) -> Void
+    ) throws(Obstacle) {
+        do throws(SystemError) {
+            try body()
+        } catch {
+            throw Obstacle(trouble: FileTrouble(path, error))
+        }
     }
 
     // MARK: - Writing

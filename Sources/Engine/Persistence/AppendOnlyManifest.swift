@@ -167,11 +167,9 @@ struct AppendOnlyManifest: Equatable {
     private static func failure(
         _ text: String, _ number: Int = 0, _ line: ArraySlice<UInt8> = []
     ) -> AppendOnlyError {
-        var lines = "\n*** FATAL AOF MANIFEST FILE ERROR ***\n"
-        if number > 0 {
-            let shown = String(decoding: line.prefix(shownBytes), as: UTF8.self)
-            lines += "Reading the manifest file, at line \(number)\n>>> '\(shown)'\n"
-        }
-        return AppendOnlyError(text: lines + text)
+        guard number > 0 else { return AppendOnlyError(text: text) }
+        let shown = String(
+            decoding: line.prefix { $0 != 10 }.prefix(shownBytes), as: UTF8.self)
+        return AppendOnlyError(text: "Line \(number), '\(shown)': \(text)")
     }
 }

@@ -66,8 +66,9 @@ struct SnapshotReader: ~Copyable {
     var keyText: String { key.view.string }
 
     /// Which value is being read, for a complaint; empty where it is none.
-    var whereabouts: String {
-        doing == .value ? " (value of key '\(key.view.prefix(128).string)')" : ""
+    func whereabouts(hidesKey: Bool) -> String {
+        guard doing == .value else { return "" }
+        return " (value of key '\(hidesKey ? "*redacted*" : key.view.prefix(128).string)')"
     }
 
     struct Options {
@@ -157,7 +158,8 @@ struct SnapshotReader: ~Copyable {
     // MARK: - The frame
 
     /// `REDIS` and four digits, or `VALKEY` and three.
-    private mutating func readMagic(from reader: inout DumpReader) throws(DumpError) -> Int {
+    @discardableResult
+    mutating func readMagic(from reader: inout DumpReader) throws(DumpError) -> Int {
         let bytes = reader.view(try reader.raw(9)).array
         let wrong = DumpError.corrupt("Wrong signature trying to load DB from file")
         let (digits, least, most): (ArraySlice<UInt8>, Int, Int)

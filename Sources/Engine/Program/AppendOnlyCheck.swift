@@ -83,7 +83,7 @@ struct AppendOnlyCheck {
         do throws(AppendOnlyError) {
             return try AppendOnlyManifest.parse(bytes)
         } catch {
-            throw Failure(text: error.text + "\n")
+            throw Failure(text: "The AOF manifest \(path) is broken. \(error.text)\n")
         }
     }
 

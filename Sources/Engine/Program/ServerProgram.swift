@@ -29,11 +29,7 @@ public enum ServerProgram {
             complain(message)
             return 1
         case .checkConfig(let start):
-            guard let settings = settings(of: start) else { return 1 }
-            for name in SettingTable.unobeyed(in: settings) {
-                say("'\(name)' is accepted, and not obeyed by this version\n")
-            }
-            say("Configuration OK\n")
+            return checkConfiguration(start, commandLine: [name])
         case .start(let start):
             guard let settings = settings(of: start) else { return 1 }
             let commandLine = [name] + arguments.map { ConfigFile.lossy($0) }
@@ -46,6 +42,29 @@ public enum ServerProgram {
                 return 1
             }
         }
+        return 0
+    }
+
+    /// Says whether the server would start, up to the loading of its data.
+    private static func checkConfiguration(
+        _ start: CommandLine.Start, commandLine: [String]
+    ) -> Int32 {
+        guard let settings = settings(of: start) else { return 1 }
+        for name in SettingTable.unobeyed(in: settings) {
+            say("'\(name)' is accepted, and not obeyed by this version\n")
+        }
+        var startup = Startup(settings: settings, commandLine: commandLine, isTrial: true)
+        do throws(Startup.Failure) {
+            try startup.check()
+        } catch {
+            switch error {
+            case .badSetting(let reason):
+                complain(ConfigFileError.invalid(reason).message(server: product))
+            case .refused(let reason): complain("The server would not start: \(reason)\n")
+            }
+            return 1
+        }
+        say("Configuration OK\n")
         return 0
     }
 

@@ -3,17 +3,20 @@ import Reactor
 
 /// From settings to a serving process and back: each step in the order in which it must happen.
 ///
-/// Lines of the log are those of Redis where tools wait for them.
+/// Lines of the log are those of Redis where tools wait for them. A trial goes the same way up to where
+/// the data would be loaded, and leaves everything as it was: it takes no port and writes no file.
 struct Startup {
     private var settings: Settings
     /// Program and arguments, for the title and for INFO.
     private let commandLine: [String]
+    private let isTrial: Bool
     private let log = Log()
     private var service = ServiceManager()
 
-    init(settings: Settings, commandLine: [String]) {
+    init(settings: Settings, commandLine: [String], isTrial: Bool = false) {
         self.settings = settings
         self.commandLine = commandLine
+        self.isTrial = isTrial
     }
 
     /// Why the server does not start, in one line.
@@ -29,15 +32,7 @@ struct Startup {
     /// - Returns: the exit status.
     mutating func run() throws(Failure) -> Int32 {
         do throws(Failure) {
-            try prepareProcess()
-            announce()
-            let server = try makeServer()
-            try loadUsers(server)
-            try listen(server)
-            writeProcessFile()
-            showLogo()
-            log.warning("Server initialized")
-            warnOfEnvironment()
+            let server = try prepare()
             try load(server)
             server.beginReplication()
             if !server.lifecycle.shouldStop { tellReady() }
@@ -51,11 +46,32 @@ struct Startup {
         }
     }
 
+    /// Finds out whether `run` would come to load the data, and be able to.
+    mutating func check() throws(Failure) {
+        precondition(isTrial)
+        _ = try prepare()
+    }
+
+    /// All that a start can fail at, save for the data itself.
+    private mutating func prepare() throws(Failure) -> Server {
+        try prepareProcess()
+        if !isTrial { announce() }
+        let server = try makeServer()
+        try loadUsers(server)
+        try listen(server)
+        writeProcessFile()
+        if !isTrial { showProcess(server) }
+        warnOfEnvironment()
+        try findFiles(server)
+        return server
+    }
+
     // MARK: - The process
 
     /// Folder, log, terminal: what must stand before the first thread and the first line.
     private mutating func prepareProcess() throws(Failure) {
         log.follow(settings)
+        if isTrial { log.level = max(log.level, .warning) }
         log.role = .child
         do throws(SystemError) {
             try Process.changeDirectory(settings.directory)
@@ -63,6 +79,7 @@ struct Startup {
             throw .badSetting("Can't chdir to '\(settings.directory)': \(error.message)")
         }
         try openLog()
+        if isTrial { return }
         service = ServiceManager(settings.supervision, log)
         if settings.daemonizes && !service.isPresent {
             do throws(SystemError) {
@@ -77,7 +94,7 @@ struct Startup {
     }
 
     private func openLog() throws(Failure) {
-        if settings.syslogEnabled {
+        if settings.syslogEnabled && !isTrial {
             log.openSystemLog(
                 identity: settings.syslogIdentity, facility: settings.syslogFacility)
         }
@@ -85,9 +102,10 @@ struct Startup {
         let isAbsolute = settings.logFile.hasPrefix("/")
         let path = isAbsolute ? settings.logFile : settings.directory + "/" + settings.logFile
         do throws(SystemError) {
+            if isTrial { return try File.checkWritable(path) }
             try log.open(path)
         } catch {
-            throw .badSetting("Can't open the log file: \(error.message)")
+            throw .badSetting("Can't open the log file: \(FileTrouble(path, error).text)")
         }
     }
 
@@ -155,26 +173,67 @@ struct Startup {
     private func listen(_ server: Server) throws(Failure) {
         guard let network = server.network else { return }
         do throws(Network.ListenFailure) {
-            try network.listenTCP(settings)
+            try network.listenTCP(settings, isTrial: isTrial)
         } catch {
             log.warning(error.logLine)
             throw .refused("Failed listening on port \(settings.port) (tcp), aborting.")
         }
-        do throws(SystemError) {
-            try network.listenUnix(settings)
-        } catch {
-            throw .refused("Failed opening Unix socket: \(error)")
-        }
-        guard !network.listeners.isEmpty else {
+        try listenUnix(network)
+        guard !network.listeners.isEmpty || isTrial && settings.unixSocketPath != nil else {
             throw .refused("Configured to not listen anywhere, exiting.")
         }
-        server.showTitle()
-        server.adjustOutOfMemoryScore()
+    }
+
+    private func listenUnix(_ network: Network) throws(Failure) {
+        guard let path = settings.unixSocketPath else { return }
+        do throws(SystemError) {
+            if isTrial {
+                try Socket.checkUnix(path: path, group: settings.unixSocketGroup)
+            } else {
+                try network.listenUnix(settings)
+            }
+        } catch {
+            if error.operation.description == "getgrnam" {
+                throw .refused(
+                    "Failed opening Unix socket: there is no group "
+                        + "'\(settings.unixSocketGroup ?? "")' ('unixsocketgroup')")
+            }
+            throw .refused("Failed opening Unix socket: \(FileTrouble(path, error).text)")
+        }
+    }
+
+    /// Looks for what is to be loaded, and whether it can be continued.
+    private func findFiles(_ server: Server) throws(Failure) {
+        do throws(AppendOnlyError) {
+            try server.findAppendOnlyFiles()
+        } catch {
+            throw .refused(error.text)
+        }
+        if !settings.appendOnly {
+            do throws(DumpError) {
+                try server.checkSnapshot()
+            } catch {
+                throw unloadable(server, error)
+            }
+        }
+        guard !settings.savePoints.isEmpty else { return }
+        do throws(SystemError) {
+            try File.checkWritable(folder: ".")
+        } catch {
+            log.warning(
+                "WARNING: no snapshot can be written into the folder \(FileTrouble(".", error).text), "
+                    + "or switch snapshots off with 'save \"\"'")
+        }
+    }
+
+    private func unloadable(_ server: Server, _ error: DumpError) -> Failure {
+        log.warning("Terminating server after rdb file reading failure.")
+        return .refused(server.fatalText(error))
     }
 
     private func load(_ server: Server) throws(Failure) {
         do throws(AppendOnlyError) {
-            try server.readAppendOnlyManifest()
+            try server.adoptOldAppendOnlyFile()
             if settings.appendOnly {
                 guard try server.loadAppendOnly(servesMeanwhile: true) else { return }
             }
@@ -186,8 +245,7 @@ struct Startup {
             try server.loadSnapshot(adoptsHistory: true, servesMeanwhile: true)
         } catch {
             if case .interrupted = error { return }
-            log.warning("Terminating server after rdb file reading failure.")
-            throw .refused("Fatal error loading the DB: \(error.text). Exiting.")
+            throw unloadable(server, error)
         }
     }
 
@@ -195,7 +253,9 @@ struct Startup {
         do throws(SystemError) {
             try server.beginAppending()
         } catch {
-            throw .refused("Can't begin to write the append only file: \(error)")
+            throw .refused(
+                "Can't begin to write the append only file: "
+                    + FileTrouble(server.appendOnly.log.folder, error).text)
         }
     }
 
@@ -208,6 +268,13 @@ struct Startup {
     }
 
     // MARK: - What is told
+
+    private func showProcess(_ server: Server) {
+        server.showTitle()
+        server.adjustOutOfMemoryScore()
+        showLogo()
+        log.warning("Server initialized")
+    }
 
     private func showLogo() {
         let mode = settings.clusterEnabled ? "cluster" : "standalone"
@@ -248,10 +315,11 @@ struct Startup {
     private func writeProcessFile() {
         guard let path = processFile else { return }
         do throws(SystemError) {
+            if isTrial { return try File.checkWritable(path) }
             let file = try File(path, .create)
             try file.writeAll(Array("\(Process.processIdentifier)\n".utf8))
         } catch {
-            log.warning("Failed to write the pid file '\(path)': \(error.message)")
+            log.warning("Failed to write the pid file \(FileTrouble(path, error).text)")
         }
     }
 
