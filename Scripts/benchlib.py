@@ -136,7 +136,7 @@ class Server:
             time.sleep(0.0002)
         seconds = time.perf_counter() - started
         info = self.info("server")
-        self.version = info.get("valkey_version") or info.get("redis_version") or "?"
+        self.version = info.get("apus_version") or info.get("valkey_version") or info.get("redis_version") or "?"
         return seconds
 
     def stop(self):

@@ -62,7 +62,8 @@ import Testing
         server.kill(signal)
         #expect(try server.waitForEnd() == .signalled(signal))
         let marks = [
-            "=== REDIS BUG REPORT START", "crashed by signal: \(signal)", "STACK TRACE",
+            "=== REDIS BUG REPORT START",
+            "Apus 0.1.0 (as Redis 7.4.0) crashed by signal: \(signal)", "STACK TRACE",
             "=== REDIS BUG REPORT END",
         ]
         for mark in marks { #expect(server.log.contains(mark), "\(mark)") }

@@ -46,6 +46,12 @@ import Testing
             lines: "logfile none/log",
             reason: ["Can't open the log file: 'FOLDER/none/log': No such file"]),
         Case(lines: "logfile sub", files: ["sub": nil], reason: ["Is a directory"]),
+        Case(
+            lines: "rename-command GET set",
+            reason: ["rename-command GET set: Target command name already exists"]),
+        Case(
+            lines: "rename-command GET a\nrename-command SET A",
+            reason: ["rename-command SET A: Target command name already exists"]),
         Case(lines: "locale-collate xx_NOWHERE", reason: ["Invalid locale name"]),
         Case(
             lines: "dbfilename d", files: ["d": "REDIS"],
@@ -149,7 +155,8 @@ import Testing
         for (name, mode) in wrong.permissions {
             chmod(folder.appending(path: name).path, mode_t(mode))
         }
-        let text = "port \(try ServerProcess.freePort())\nbind 127.0.0.1\ndir FOLDER\n\(wrong.lines)\n"
+        let text =
+            "port \(try ServerProcess.freePort())\nbind 127.0.0.1\ndir FOLDER\n\(wrong.lines)\n"
         return text.replacingOccurrences(of: "FOLDER", with: folder.path)
     }
 
@@ -201,6 +208,24 @@ import Testing
         #expect(try server.connect().run("GET", "k") == "v")
     }
 
+    @Test func `both take names that were given free before, and commands of other versions`()
+        throws
+    {
+        let lines = """
+            rename-command SET PUT
+            rename-command GET SET
+            rename-command EVAL ""
+            rename-command FCALL EVAL
+            """
+        let checked = try ServerProcess.run(
+            [ServerProcess.binary, "--check-config", "-"], input: lines)
+        #expect(checked.ending == .exited(0), "\(checked.errors)")
+        let server = try ServerProcess(lines)
+        let client = try server.connect()
+        #expect(try client.run("PUT", "k", "v") == "OK")
+        #expect(try client.run("SET", "k") == "v")
+    }
+
     @Test func `what nobody has made yet is made by the start, not by the check`() throws {
         let folder = try ServerProcess.freshFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -219,7 +244,8 @@ import Testing
     }
 
     @Test(.enabled(if: Unprivileged.isPossible, Unprivileged.absence))
-    func `both warn of a folder that takes no snapshots, and of a pid file that cannot be`() throws {
+    func `both warn of a folder that takes no snapshots, and of a pid file that cannot be`() throws
+    {
         let folder = try ServerProcess.freshFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         chmod(folder.path, 0o555)

@@ -87,6 +87,63 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: server.file("pid").path))
     }
 
+    @Test func `a daemon without a pid file takes nobody else's`() throws {
+        let folder = try ServerProcess.freshFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let port = try ServerProcess.freePort()
+        let usual = "/var/run/redis.pid"
+        let before = try? Data(contentsOf: URL(filePath: usual))
+        let started = try ServerProcess.run(
+            [
+                ServerProcess.binary, "--daemonize", "yes", "--port", "\(port)", "--dir",
+                folder.path, "--logfile", "log", "--save", "",
+            ])
+        #expect(started.ending == .exited(0))
+        let log = folder.appending(path: "log")
+        try wait("the daemon serves") { (try? Client(port: port).run("PING")) == "PONG" }
+        #expect((try? Data(contentsOf: URL(filePath: usual))) == before)
+        try Client(port: port).send(["SHUTDOWN", "NOSAVE"])
+        try wait("the daemon ends") {
+            try String(contentsOf: log, encoding: .utf8).contains("Apus is now ready to exit")
+        }
+        let text = try String(contentsOf: log, encoding: .utf8)
+        #expect(text.contains("No pid file is written, as 'pidfile' names none."))
+        #expect(!text.contains("Removing the pid file"))
+    }
+
+    @Test func `warns of what the host has set, as Redis does`() throws {
+        let server = try ServerProcess("tcp-backlog 100000000")
+        let mode = try String(contentsOfFile: "/proc/sys/vm/overcommit_memory", encoding: .utf8)
+        let warns = server.log.contains("WARNING Memory overcommit must be enabled!")
+        #expect(warns == (mode != "1\n"))
+        #expect(
+            server.log.contains("WARNING: The TCP backlog setting of 100000000 cannot be enforced"))
+    }
+
+    @Test func `an empty server is not called fragmented`() throws {
+        let server = try ServerProcess()
+        let info = "\(try server.connect().run("INFO", "memory"))"
+        let line = try #require(info.components(separatedBy: "mem_fragmentation_ratio:").last)
+        let ratio = try #require(Double(line.prefix { $0.isNumber || $0 == "." }))
+        #expect(ratio > 0.8 && ratio < 1.5, "\(ratio)")
+    }
+
+    @Test(arguments: ["apus-check-aof", "apus-check-rdb"])
+    func `the tools tell how they are used`(name: String) throws {
+        let folder = try ServerProcess.freshFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let tool = folder.appending(path: name)
+        try FileManager.default.createSymbolicLink(
+            at: tool, withDestinationURL: URL(filePath: ServerProcess.binary))
+        for option in ["--help", "-h"] {
+            let finished = try ServerProcess.run([tool.path, option])
+            #expect(finished.ending == .exited(0))
+            #expect(finished.output.hasPrefix("Usage: "))
+            #expect(finished.errors.isEmpty)
+        }
+        #expect(try ServerProcess.run([tool.path]).ending == .exited(1))
+    }
+
     @Test func `shows a title`() throws {
         let server = try ServerProcess("proc-title-template \"apus {listen-addr} {port}\"")
         let shown = {
@@ -116,7 +173,10 @@ import Testing
     @Test(arguments: [
         (["--nonsense", "1"], "Bad directive or wrong number of arguments"),
         (["--port", "66000"], "argument must be between 0 and 65535 inclusive"),
-        (["--logfile", "/nonexistent/log"], "Can't open the log file: '/nonexistent/log': No such file"),
+        (
+            ["--logfile", "/nonexistent/log"],
+            "Can't open the log file: '/nonexistent/log': No such file"
+        ),
         (["--dir", "/nonexistent"], "No such file or directory"),
         (["--locale-collate", "xx_NOWHERE"], "Invalid locale name"),
     ])

@@ -86,6 +86,27 @@ extension ByteView: Equatable {
         equalsIgnoringCase(ByteView(literal))
     }
 
+    /// As text, with ASCII letters in lower case and all others as they are.
+    ///
+    /// A word compared to a keyword must not be folded as a language does: the Kelvin sign has the
+    /// small letter k.
+    var lowercasedText: String {
+        var bytes = array
+        for index in bytes.indices where (0x41...0x5A).contains(bytes[index]) {
+            bytes[index] |= 0x20
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// As text, with ASCII letters in upper case and all others as they are.
+    var uppercasedText: String {
+        var bytes = array
+        for index in bytes.indices where (0x61...0x7A).contains(bytes[index]) {
+            bytes[index] &= ~0x20
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     func hasPrefix(_ prefix: ByteView) -> Bool {
         count >= prefix.count && memcmp(start, prefix.start, prefix.count) == 0
     }

@@ -175,7 +175,7 @@ enum CommandCommands {
             if options.take("MODULE") {
                 names = []
             } else if options.take("ACLCAT") {
-                let category = try options.next().string.lowercased()
+                let category = try options.next().lowercasedText
                 let bit = CommandCategories.names.firstIndex(of: category)
                 names = names.filter { row in
                     bit.map { row.categories.rawValue >> UInt32($0) & 1 == 1 } ?? false

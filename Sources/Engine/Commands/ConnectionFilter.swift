@@ -42,7 +42,7 @@ struct ConnectionFilter {
                 skipsSelf = try Self.readYesNo(&options)
                 continue
             }
-            let word = try options.next().string.uppercased()
+            let word = try options.next().uppercasedText
             let isNegated = word.hasPrefix("NOT-")
             let plain = isNegated ? String(word.dropFirst(4)) : word
             if isNegated && (plain == "MAXAGE" || plain == "IDLE") { throw .syntax }
@@ -134,7 +134,7 @@ struct ConnectionFilter {
     ]
 
     private static func isWord(_ text: ByteView) -> Bool {
-        let word = text.string.uppercased()
+        let word = text.uppercasedText
         return words.contains(word.hasPrefix("NOT-") ? String(word.dropFirst(4)) : word)
     }
 

@@ -549,7 +549,7 @@ extension DebugCommands {
     }
 
     private static func protocolValue(_ call: inout Call) throws(CommandError) {
-        switch call.arguments[2].string.lowercased() {
+        switch call.arguments[2].lowercasedText {
         case "string": call.reply.bulk("Hello World")
         case "integer": call.reply.integer(12345)
         case "double": call.reply.double(3.141)

@@ -45,7 +45,7 @@ enum ServerCommands {
     static func info(_ call: inout Call) throws(CommandError) {
         var sections: Set<Server.InfoSection> = []
         for index in 1..<call.arguments.count {
-            sections.formUnion(Server.InfoSection.named(call.arguments[index].string))
+            sections.formUnion(Server.InfoSection.named(call.arguments[index]))
         }
         if call.arguments.count == 1 { sections = Server.InfoSection.standard }
         call.reply.verbatim(call.server.info(sections))
@@ -136,7 +136,7 @@ enum ServerCommands {
     static func lolwut(_ call: inout Call) throws(CommandError) {
         var options = Options(call.arguments, from: 1)
         if options.remaining >= 2 && options.take("VERSION") { _ = try options.integer() }
-        call.reply.verbatim(swift + "\nRedis ver. \(Version.redis)\n")
+        call.reply.verbatim(swift + "\nApus ver. \(Version.apus), speaks Redis \(Version.redis)\n")
     }
 
     /// Apus apus in the evening.

@@ -21,7 +21,7 @@ enum TransactionCommands {
                 "MULTI", .exactly(1), framing, group: .transactions, since: "1.2.0",
                 "Begins a transaction: commands are queued until EXEC.", multi),
             Command(
-                "UNDO", .atLeast(1), plain, group: .transactions, since: Version.redis,
+                "UNDO", .atLeast(1), plain, group: .transactions, since: Version.apus,
                 "Takes the last commands, one or count of them, out of the queue of a transaction "
                     + "and tells how many are left. What could not be queued since the first of "
                     + "them is taken back as well, and no longer aborts the transaction.",

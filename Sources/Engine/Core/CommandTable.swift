@@ -54,11 +54,12 @@ final class CommandTable {
 
     private func add(_ command: Command) {
         let number = append(command, container: nil)
-        var name = command.name.lowercased()
-        if let rename = renamed.last(where: { $0.from.lowercased() == name }) {
-            numbersByBirthName[name] = number
-            name = rename.to.lowercased()
+        let birthName = Self.folded(command.name)
+        var name = birthName
+        for rename in renamed where !name.isEmpty && Self.folded(rename.from) == name {
+            name = Self.folded(rename.to)
         }
+        if name != birthName { numbersByBirthName[birthName] = number }
         if !name.isEmpty {
             topLevel.append(number)
             name.withByteView { index.insert(name: $0, number) }
@@ -82,7 +83,7 @@ final class CommandTable {
             case .exactly(let count): (count, count)
             case .atLeast(let count): (count, Int.max)
             }
-        let name = command.name.lowercased()
+        let name = Self.folded(command.name)
         rows.append(
             Row(
                 command: command,
@@ -118,6 +119,27 @@ final class CommandTable {
         return categories
     }
 
+    // MARK: - Renaming
+
+    /// What is wrong with the `rename-command` lines of a configuration, obeyed in their order.
+    ///
+    /// A command that is not there may be renamed or taken away: one that a later version brings.
+    static func problem(in renames: [(from: String, to: String)], of names: [String]) -> String? {
+        var taken = Set(names.map { folded($0) })
+        for rename in renames {
+            guard taken.remove(folded(rename.from)) != nil, !rename.to.isEmpty else { continue }
+            guard taken.insert(folded(rename.to)).inserted else {
+                return
+                    "rename-command \(rename.from) \(rename.to): Target command name already exists"
+            }
+        }
+        return nil
+    }
+
+    private static func folded(_ name: String) -> String {
+        name.withByteView { $0.lowercasedText }
+    }
+
     // MARK: - Lookup
 
     /// The number of the command called `name` in any case, -1 if there is none.
@@ -128,7 +150,7 @@ final class CommandTable {
     func findRecorded(_ name: ByteView) -> Int32 {
         let number = index.find(name)
         guard number < 0, !numbersByBirthName.isEmpty else { return number }
-        return numbersByBirthName[name.string.lowercased()] ?? -1
+        return numbersByBirthName[name.lowercasedText] ?? -1
     }
 
     /// The subcommand of `container` called `name`, -1 if there is none.

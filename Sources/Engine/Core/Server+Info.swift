@@ -16,8 +16,8 @@ extension Server {
         static let all = Set(allCases).subtracting([.debug])
 
         /// What an argument of INFO stands for; nothing for an unknown word.
-        static func named(_ word: String) -> Set<InfoSection> {
-            switch word.lowercased() {
+        static func named(_ word: ByteView) -> Set<InfoSection> {
+            switch word.lowercasedText {
             case "default": standard
             case "all", "everything": all
             case "module_list": [.modules]

@@ -78,7 +78,8 @@ extension Server {
             return head + FileTrouble(settings.snapshotFileName, cause).text + ". Exiting."
         }
         let path = FileTrouble.absolute(settings.snapshotFileName)
-        return head + "\(error.text). The file was left as it is: 'apus-check-rdb \(path)' tells how "
+        return head
+            + "\(error.text). The file was left as it is: 'apus-check-rdb \(path)' tells how "
             + "far it is sound. Put a backup in its place to start with that. Exiting."
     }
 

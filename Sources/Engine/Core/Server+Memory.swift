@@ -18,6 +18,8 @@ struct MemoryReport {
     var used = 0
     var peak = 0
     var startup = 0
+    /// What the process held beyond that when it had started: program, libraries, stacks.
+    var processBase = 0
     /// Connections with their buffers.
     var clients = 0
     /// Buffers lying ready for the next replies.
@@ -46,7 +48,10 @@ struct MemoryReport {
     var fragmentation: Ratio { Ratio(active, allocated) }
     var reserve: Ratio { Ratio(reserved, active) }
     var processOverhead: Ratio { Ratio(resident, reserved) }
-    var total: Ratio { Ratio(resident, used) }
+    /// What the kernel holds against what is to be held: the data and the process around it.
+    ///
+    /// Redis divides by `used` alone, and calls 20 what is the program itself, until there is data.
+    var total: Ratio { Ratio(resident, used + processBase) }
 
     /// How much larger one figure is than the next.
     struct Ratio {
@@ -68,6 +73,7 @@ extension Server {
         if report.used > statistics.peakMemory { statistics.peakMemory = report.used }
         report.peak = statistics.peakMemory
         report.startup = lifecycle.startupMemory
+        report.processBase = lifecycle.processBaseMemory
         // The reply that is being written has a buffer too.
         report.pool = replyPool.idleBytes + ReplyBlock.standardCapacity
         for place in 0..<connections.placeCount {

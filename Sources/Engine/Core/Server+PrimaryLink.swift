@@ -271,11 +271,13 @@ extension Server {
 
     // MARK: - Following
 
-    /// From now on repeats what the primary does.
+    /// From now on repeats what the primary does; where that is impossible, loses the link.
     func follow(_ link: PrimaryLink) {
+        guard replication.database < keyspace.databaseCount else {
+            return loseLink(forLackOf: replication.database)
+        }
         let connection = makeConnection(Transport(descriptor: -1), of: link.primary)
-        speakForServer(
-            connection, database: min(replication.database, keyspace.databaseCount - 1))
+        speakForServer(connection, database: replication.database)
         link.connection = connection
         link.executed = 0
         link.state = .connected
@@ -312,6 +314,7 @@ extension Server {
                 call.arguments = link.batch.arguments(of: link.batch[0])
                 call.command = recordedCommandNumber(of: call.arguments)
                 if gate.contains(.paused) && isHeldBack(call) { break }
+                if let database = missingDatabase(call) { return loseLink(forLackOf: database) }
                 repeatRequest(&call)
             }
             link.executed += consumed
@@ -322,6 +325,29 @@ extension Server {
             // What asked is not counted; and the link may be found to be down.
             if link.owesAcknowledgement { acknowledge(upTo: before) }
         }
+    }
+
+    /// The database that a SELECT of the primary asks for, where there is no such one.
+    private func missingDatabase(_ call: borrowing Call) -> Int? {
+        guard call.command >= 0, call.arguments.count == 2,
+            commands[call.command].fullName == "select",
+            let index = NumberText.integer(call.arguments[1]), index >= keyspace.databaseCount
+        else { return nil }
+        return Int(index)
+    }
+
+    /// What the primary changes there would be changed in another database.
+    private func loseLink(forLackOf database: Int) {
+        log.warning(
+            "The master uses database \(database), and there are only \(keyspace.databaseCount) "
+                + "here: the link is dropped. Set 'databases' to what the master has, and start again."
+        )
+        // As if it had not come to stand, so that it is not tried again without a pause.
+        if let link = replication.link {
+            if link.state == .connected { link.downSince = clock.monotonicMilliseconds }
+            link.state = .transfer
+        }
+        loseLink()
     }
 
     /// Whether a request of the primary has to wait for the end of a pause.

@@ -52,7 +52,8 @@ extension Server {
     func name(of connection: Connection) -> String {
         let port = connection.replica?.port ?? 0
         let address = connection.replica?.address ?? connection.peerAddress
-        return port > 0 ? "\(address):\(port)" : "client id #\(connection.id)"
+        return port > 0
+            ? "\(address):\(port)" : "\(address) (port unknown, client id #\(connection.id))"
     }
 
     /// Counts a connection among the replicas from now on.
@@ -226,11 +227,12 @@ extension Server {
     /// A connection is closed that may be a replica's.
     func forgetReplica(_ connection: Connection) {
         guard let replica = connection.replica else { return }
+        let name = name(of: connection)
         connection.replica = nil
         if replica.file >= 0 { FileDescriptor.close(replica.file) }
         guard replica.isListed else { return }
         replication.replicas.removeAll { $0 === connection }
-        log.notice("Connection with replica \(connection.peerAddress):\(replica.port) lost.")
+        log.notice("Connection with replica \(name) lost.")
         leaveTransfer(connection)
         endUselessSave()
         if replication.replicas.isEmpty { replication.idleSince = clock.monotonicMilliseconds }

@@ -221,7 +221,8 @@ extension Server {
         guard network != nil else { return }
         if settings.crashLogEnabled {
             Process.installCrashHandlers(
-                logPath: log.path.isEmpty ? nil : log.path, version: "Redis \(Version.redis)")
+                logPath: log.path.isEmpty ? nil : log.path,
+                version: "Apus \(Version.apus) (as Redis \(Version.redis))")
         } else {
             Process.removeCrashHandlers()
         }

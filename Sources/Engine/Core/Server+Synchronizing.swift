@@ -166,7 +166,7 @@ extension Server {
         log.notice("MASTER <-> REPLICA sync: Finished with success")
         try? network?.watchPrimary(link, .readable)
         follow(link)
-        advance(link)
+        if link.state == .connected { advance(link) }
         resumeAppending()
     }
 

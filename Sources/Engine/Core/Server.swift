@@ -128,6 +128,7 @@ final class Server {
         followSettings()
         refreshTime()
         lifecycle.startupMemory = usedMemory
+        lifecycle.processBaseMemory = max(0, Process.residentBytes() - usedMemory)
     }
 
     /// Forty random hexadecimal digits.
@@ -199,6 +200,7 @@ struct Lifecycle {
     var startedAt: Int64 = 0
     var runID = ""
     var startupMemory = 0
+    var processBaseMemory = 0
     var executable = ""
     var arguments: [String] = []
     var shouldStop = false

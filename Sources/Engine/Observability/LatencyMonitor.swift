@@ -69,7 +69,7 @@ struct LatencyMonitor {
     /// - Returns: how many there were.
     mutating func reset(_ events: [String] = []) -> Int {
         let before = series.count
-        let names = Set(events.map { $0.lowercased() })
+        let names = Set(events.map { $0.withByteView { $0.lowercasedText } })
         series.removeAll { names.isEmpty || names.contains($0.event) }
         return before - series.count
     }

@@ -148,7 +148,7 @@ struct AppendOnlyManifest: Equatable {
         var part = Part(name: "", sequence: 0)
         var type = ""
         for index in stride(from: 0, to: words.count, by: 2) {
-            switch words[index].lowercased() {
+            switch words[index].withByteView({ $0.lowercasedText }) {
             case "file":
                 guard !words[index + 1].contains("/") else {
                     throw AppendOnlyError(text: "File can't be a path, just a filename")

@@ -70,6 +70,10 @@ public enum ServerProgram {
 
     private static func checkAppendOnly(as name: String, _ arguments: [[UInt8]]) -> Int32 {
         let words = arguments.map { ConfigFile.lossy($0) }
+        if words == ["--help"] || words == ["-h"] {
+            say(AppendOnlyCheck.usage(name))
+            return 0
+        }
         let check = AppendOnlyCheck(words, say: say) {
             readLine()?.lowercased().hasPrefix("y") ?? false
         }

@@ -12,6 +12,8 @@ struct Startup {
     private let isTrial: Bool
     private let log = Log()
     private var service = ServiceManager()
+    /// Whether the process takes no transparent huge pages, whatever the host's setting is.
+    private var avoidsHugePages = false
 
     init(settings: Settings, commandLine: [String], isTrial: Bool = false) {
         self.settings = settings
@@ -79,6 +81,7 @@ struct Startup {
             throw .badSetting("Can't chdir to '\(settings.directory)': \(error.message)")
         }
         try openLog()
+        avoidsHugePages = settings.disablesTransparentHugePages
         if isTrial { return }
         service = ServiceManager(settings.supervision, log)
         if settings.daemonizes && !service.isPresent {
@@ -88,8 +91,8 @@ struct Startup {
                 throw .refused("Can't leave the terminal: \(error)")
             }
         }
-        if settings.disablesTransparentHugePages && !Process.disableTransparentHugePages() {
-            log.warning("The kernel does not let transparent huge pages be disabled.")
+        if settings.disablesTransparentHugePages {
+            avoidsHugePages = Process.disableTransparentHugePages()
         }
     }
 
@@ -134,6 +137,12 @@ struct Startup {
             throw .refused("There is no room for a single client.")
         }
         settings.maxClients = clients
+        if let problem = CommandTable.problem(
+            in: settings.renamedCommands.map { ($0.name, $0.newName) },
+            of: StandardCommands.all.map(\.name))
+        {
+            throw .badSetting(problem)
+        }
         log.notice("monotonic clock: POSIX clock_gettime")
         let server: Server
         do throws(SystemError) {
@@ -288,14 +297,13 @@ struct Startup {
     }
 
     private func warnOfEnvironment() {
-        let path = "/proc/sys/net/core/somaxconn"
-        guard let bytes = try? File.readWhole(path, limit: 100),
-            let most = Int(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)),
-            most < settings.tcpBacklog
-        else { return }
-        log.warning(
-            "WARNING: The TCP backlog setting of \(settings.tcpBacklog) cannot be enforced because "
-                + "\(path) is set to the lower value of \(most).")
+        let warnings = HostWarnings(
+            tcpBacklog: settings.tcpBacklog, avoidsHugePages: avoidsHugePages
+        ) { path in
+            guard let bytes = try? File.readWhole(path, limit: 100) else { return nil }
+            return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
+        }
+        for line in warnings.lines { log.warning(line) }
     }
 
     private func tellReady() {
@@ -308,12 +316,14 @@ struct Startup {
 
     // MARK: - The process file, and the end
 
-    private var processFile: String? {
-        settings.pidFile ?? (settings.daemonizes ? "/var/run/redis.pid" : nil)
-    }
-
+    /// Without `pidfile` there is none: another server may have the one that Redis takes then.
     private func writeProcessFile() {
-        guard let path = processFile else { return }
+        guard let path = settings.pidFile else {
+            if settings.daemonizes && !isTrial {
+                log.notice("No pid file is written, as 'pidfile' names none.")
+            }
+            return
+        }
         do throws(SystemError) {
             if isTrial { return try File.checkWritable(path) }
             let file = try File(path, .create)
@@ -325,7 +335,7 @@ struct Startup {
 
     private func finish(_ server: Server) {
         server.network?.closeListeners()
-        if let path = processFile {
+        if let path = settings.pidFile {
             log.notice("Removing the pid file.")
             File.removeIfPresent(path)
         }
@@ -333,6 +343,6 @@ struct Startup {
             log.notice("Removing the unix socket file.")
             File.removeIfPresent(path)
         }
-        log.warning("Redis is now ready to exit, bye bye...")
+        log.warning("Apus is now ready to exit, bye bye...")
     }
 }

@@ -69,7 +69,7 @@ import Testing
         let server = TestServer()
         for arguments in [[], ["VERSION", "5"], ["VERSION", "6", "1", "2"], ["a", "b"]] {
             let text = server.client.run(["LOLWUT"] + arguments).text ?? ""
-            #expect(text.hasSuffix("\nRedis ver. \(Version.redis)\n"))
+            #expect(text.hasSuffix("\nApus ver. 0.1.0, speaks Redis 7.4.0\n"))
         }
         #expect(
             server.run("LOLWUT", "VERSION", "x")

@@ -51,6 +51,33 @@ import Testing
         #expect(test.run("CONFIG", "GET", "*") == settings)
     }
 
+    /// What comes behind it would be changed in another database.
+    @Test(arguments: ["SELECT 16", "SELECT 2000000000"])
+    func `a primary with more databases is not followed`(request: String) {
+        let primary = TestPrimary(of: test)
+        let start = replication.offset
+        primary.send("SET k v")
+        let before = replication.offset
+        #expect(before > start)
+        primary.send(request, "SET k other")
+        #expect(primary.link.state != .connected)
+        #expect(replication.offset == before)
+        #expect(test.run("GET", "k") == .bulk("v"))
+        let number = request.dropFirst("SELECT ".count)
+        let complaint = "The master uses database \(number), and there are only 16 here"
+        #expect(test.lines.contains { $0.hasPrefix(complaint) })
+    }
+
+    @Test func `a history in a database that is not here is not followed`() {
+        let primary = TestPrimary(of: test)
+        test.server.loseLink()
+        test.server.replication.database = 16
+        test.server.follow(primary.link)
+        #expect(primary.link.state != .connected)
+        #expect(primary.link.connection == nil)
+        #expect(test.lines.contains { $0.hasPrefix("The master uses database 16, and there") })
+    }
+
     @Test func `a primary cannot have keys sent elsewhere`() {
         let primary = TestPrimary(of: test)
         primary.send("SET k v", "MIGRATE 127.0.0.1 1 k 0 100")
