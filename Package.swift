@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // The Swift 6 language mode with complete concurrency checking, plus the two upcoming features
@@ -10,6 +10,18 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
+
+// The image of the server is built without the tests' folders.
+let tests: [Target] =
+    Context.environment["APUS_WITHOUT_TESTS"] != nil
+    ? []
+    : [
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: strict),
+        .testTarget(name: "EngineTests", dependencies: ["Engine"], swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ServerMain"], swiftSettings: strict),
+    ]
 
 let package = Package(
     name: "apus",
@@ -31,11 +43,5 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "ServerMain", dependencies: ["Engine", "Reactor"], swiftSettings: strict),
-
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: strict),
-        .testTarget(name: "EngineTests", dependencies: ["Engine"], swiftSettings: strict),
-        .testTarget(name: "TidyTests", swiftSettings: strict),
-        .testTarget(
-            name: "IntegrationTests", dependencies: ["ServerMain"], swiftSettings: strict),
-    ]
+    ] + tests
 )
