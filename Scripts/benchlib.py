@@ -450,12 +450,6 @@ def ratio(ours, theirs):
     return (statistics.median(pairs), min(pairs), max(pairs)) if pairs else None
 
 
-def significant(value):
-    if value >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
 def head(facts):
     return "".join(f"- {key}: {value}\n" for key, value in facts.items())
 
@@ -470,43 +464,56 @@ def table(columns, rows):
 SHADES = ["#e8590c", "#5c7cfa", "#9775fa", "#20a4a4", "#868e96"]
 
 
-def chart(title, subtitle, names, groups):
-    """An SVG of horizontal bars: groups are (label, one value a name or None).
+def ratio_chart(title, unit, names, groups):
+    """An SVG of horizontal bars: groups are (label, one figure a name, as text), the first name ours.
 
-    Each group has its own scale, its longest bar being full: what counts is the comparison.
+    One axis for all: how many times what the better of the others needs. The figures stand beside.
     """
-    bar, gap, left, width, top = 13, 14, 150, 420, 78
-    step = len(names) * (bar + 2) + gap
-    height = top + step * len(groups) + 6
+    bar, gap, left, width, top = 10, 4, 215, 370, 70
+    step = len(names) * bar + gap
+    height = top + step * len(groups) + 4
+    ratios = []
+    for _, figures in groups:
+        values = [float(figure) for figure in figures]
+        ratios.append([value / min(values[1:]) for value in values])
+    scale = width / max(max(row) for row in ratios)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 {height}" width="660" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" width="640" '
         f'height="{height}" role="img" aria-label="{title}">',
         "<style>text{font:12px system-ui,sans-serif;fill:#24292f}.t{font-size:15px;font-weight:600}"
-        ".s{fill:#6e7781}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#8b949e}}"
-        "</style>",
-        f'<text class="t" x="10" y="22">{title}</text><text class="s" x="10" y="40">{subtitle}</text>',
+        ".s{fill:#6e7781}.v{font-size:9px}.l{stroke:#8b949e;stroke-width:.5}"
+        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#8b949e}}</style>",
+        f'<text class="t" x="10" y="20">{title}</text>',
     ]
     x = 10
     for index, name in enumerate(names):
         parts.append(
-            f'<rect x="{x}" y="52" width="11" height="11" rx="2" fill="{SHADES[index % len(SHADES)]}"/>'
-            f'<text x="{x + 16}" y="62">{name}</text>'
+            f'<rect x="{x}" y="31" width="11" height="11" rx="2" fill="{SHADES[index % len(SHADES)]}"/>'
+            f'<text x="{x + 16}" y="41">{name}</text>'
         )
         x += 40 + 8 * len(name)
+    parts.append(
+        f'<text class="s" x="10" y="60">figures: {unit}</text>'
+        f'<text class="s" x="630" y="41" text-anchor="end">less is better</text>')
+    for quarters in range(int(4 * width / scale) + 1):
+        if quarters % 2 == 0:
+            at, label = left + scale * quarters / 4, f"{quarters / 4:g}×"
+            label += " the better" if quarters == 4 else ""
+            parts.append(
+                f'<text class="s v" x="{at:.1f}" y="60" text-anchor="middle">{label}</text>'
+                f'<line class="l" x1="{at:.1f}" y1="65" x2="{at:.1f}" y2="{height}"/>')
     y = top
-    for label, values in groups:
-        largest = max((value for value in values if value), default=1)
-        middle = y + len(names) * (bar + 2) / 2 + 4
-        parts.append(f'<text x="{left - 10}" y="{middle:.0f}" text-anchor="end">{label}</text>')
-        for index, value in enumerate(values):
-            if value is not None:
-                length = max(1, width * value / largest)
-                parts.append(
-                    f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" rx="2" '
-                    f'fill="{SHADES[index % len(SHADES)]}"/>'
-                    f'<text x="{left + length + 6:.1f}" y="{y + bar - 2}">{significant(value)}</text>'
-                )
-            y += bar + 2
+    for (label, figures), row in zip(groups, ratios):
+        middle = y + len(names) * bar / 2 + 4
+        parts.append(f'<text x="{left - 8}" y="{middle:.0f}" text-anchor="end">{label}</text>')
+        for index, figure in enumerate(figures):
+            length = scale * row[index]
+            parts.append(
+                f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 1}" rx="2" '
+                f'fill="{SHADES[index % len(SHADES)]}"/>'
+                f'<text class="v" x="{left + length + 4:.1f}" y="{y + bar - 2}">{figure}</text>'
+            )
+            y += bar
         y += gap
     return "\n".join(parts + ["</svg>"]) + "\n"
 
