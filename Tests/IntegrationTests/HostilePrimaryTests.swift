@@ -80,33 +80,14 @@ import Testing
 
     /// Takes one replica after the other and sends each the next of what there is to say; closes then.
     private final class Primary {
-        let port: Int
-        private let listener: Int32
+        private let listener: PortListener
+        var port: Int { listener.port }
 
-        init() throws {
-            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var name = Client.loopback(port: 0)
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let result = withUnsafeMutablePointer(to: &name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(listener, $0, length) | listen(listener, 16)
-                        | getsockname(listener, $0, &length)
-                }
-            }
-            guard listener >= 0, result == 0 else { throw Trouble("no primary") }
-            self.listener = listener
-            port = Int(UInt16(bigEndian: name.sin_port))
-            var patience = timeval(tv_sec: 20, tv_usec: 0)
-            let size = socklen_t(MemoryLayout<timeval>.size)
-            setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
-        }
-
-        deinit { close(listener) }
+        init() throws { listener = try PortListener(patience: 20) }
 
         /// Answers a replica up to PSYNC, says `bytes` and hangs up.
         func serve(_ bytes: [UInt8]) throws {
-            let replica = accept(listener, nil, nil)
-            guard replica >= 0 else { throw Trouble("no replica came") }
+            let replica = try listener.accept()
             defer { close(replica) }
             var heard = ""
             var block = [UInt8](repeating: 0, count: 4096)

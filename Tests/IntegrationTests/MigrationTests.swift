@@ -80,20 +80,9 @@ import Testing
         let server = try ServerProcess()
         let client = try server.connect()
         try client.run("SET", "k", "v")
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(listener) }
-        var name = Client.loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) | listen(listener, 8)
-                    | getsockname(listener, $0, &length)
-            }
-        }
-        #expect(result == 0)
-        let port = String(UInt16(bigEndian: name.sin_port))
-        try client.send(["MIGRATE", "127.0.0.1", port, "k", "0", "500"])
-        let other = accept(listener, nil, nil)
+        let listener = try PortListener()
+        try client.send(["MIGRATE", "127.0.0.1", String(listener.port), "k", "0", "500"])
+        let other = try listener.accept()
         defer { close(other) }
         // To SELECT, or to RESTORE behind an OK.
         _ = answer.withCString { send(other, $0, strlen($0), Int32(MSG_NOSIGNAL)) }

@@ -32,18 +32,8 @@ final class LinkProxy {
     }
 
     init(to target: Int) throws {
-        // No server that is started later may keep a link open.
-        let listener = socket(AF_INET, LinkMover.socketType, 0)
-        var name = Client.loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) | listen(listener, 16)
-                    | getsockname(listener, $0, &length)
-            }
-        }
-        guard listener >= 0, result == 0 else { throw Trouble("no proxy") }
-        port = Int(UInt16(bigEndian: name.sin_port))
+        let listener = try PortListener()
+        port = listener.port
         let control = Control(target: target)
         self.control = control
         Thread.detachNewThread {
@@ -91,12 +81,14 @@ private struct LinkMover {
         var hasRoom: Bool { pieces.count < 16 }
     }
 
-    static let socketType = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-    private let listener: Int32
+    /// No server that is started later may keep a link open.
+    private static let socketType = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+    /// Closed when the thread ends.
+    private let listener: PortListener
     /// Two directions each.
     private var links: [[Direction]] = []
 
-    init(listener: Int32) { self.listener = listener }
+    init(listener: PortListener) { self.listener = listener }
 
     /// Waits a few milliseconds at most for something to do, and does it; false at the end.
     mutating func turn(_ control: LinkProxy.Control) -> Bool {
@@ -108,16 +100,13 @@ private struct LinkMover {
             for index in links.indices { close(index, abruptly: state.cutsAbruptly) }
             links = []
         }
-        guard !state.ends else {
-            Glibc.close(listener)
-            return false
-        }
+        guard !state.ends else { return false }
         let now = ContinuousClock.now
         let isStalled = now < state.stalledUntil
         let readable = waitForInput(
             isStalled: isStalled, waits: links.allSatisfy { $0.allSatisfy(\.pieces.isEmpty) },
             accepts: !state.holdsNew)
-        if readable.contains(listener), open(to: state.target) {
+        if readable.contains(listener.descriptor), open(to: state.target) {
             control.state.withLock { $0.links += 1 }
         }
         guard !isStalled else { return true }
@@ -130,7 +119,9 @@ private struct LinkMover {
 
     private func waitForInput(isStalled: Bool, waits: Bool, accepts: Bool) -> Set<Int32> {
         var descriptors: [pollfd] = []
-        if accepts { descriptors.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
+        if accepts {
+            descriptors.append(pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0))
+        }
         if !isStalled {
             for direction in links.joined() where direction.hasRoom {
                 descriptors.append(pollfd(fd: direction.from, events: Int16(POLLIN), revents: 0))
@@ -142,9 +133,7 @@ private struct LinkMover {
 
     /// False if the other side is not there; then this side learns it.
     private mutating func open(to target: Int) -> Bool {
-        let here = accept(listener, nil, nil)
-        guard here >= 0 else { return false }
-        _ = fcntl(here, F_SETFD, FD_CLOEXEC)
+        guard let here = try? listener.accept() else { return false }
         let there = socket(AF_INET, Self.socketType, 0)
         var name = Client.loopback(port: target)
         let result = withUnsafePointer(to: &name) {

@@ -260,19 +260,7 @@ extension ServerProcess {
     }
 
     /// A port nobody listens on, at the moment.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = Client.loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
-                bind(descriptor, name, length) | getsockname(descriptor, name, &length)
-            }
-        }
-        guard result == 0 else { throw Trouble("no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
+    static func freePort() throws -> Int { try PortListener().port }
 }
 
 // MARK: - Waiting
