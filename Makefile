@@ -27,8 +27,8 @@ release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test unit integration conformance torture format lint tidy \
         check asan hotpath bench bench-memory bench-expiry \
-        bench-persistence bench-replication bench-snapshot bench-report scaling peers docs verify-unit \
-        install clean
+        bench-persistence bench-replication bench-snapshot bench-report charts scaling peers docs \
+        verify-unit verify-docker install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,11 +45,11 @@ release: ## optimised build of the server, with the Swift runtime inside
 	$(SWIFT) build --scratch-path $(SCRATCH) -c release --static-swift-stdlib --product apus-server
 
 run: release ## build and start the server on port 6379; ARGS="--port 7000" adds options
+	@Scripts/deps run
 	exec $(release) $(ARGS)
 
-test: deps ## every test: unit, in-process, integration with a real server, tidy, the unit file
-	@Scripts/verify-unit
-	APUS_BINARY="$(debug_binary)" $(swift_test) $(TESTFLAGS)
+test: deps ## every test: unit, in-process, integration with a real server, tidy, what is deployed
+	@SWIFT="$(SWIFT)" SCRATCH="$(SCRATCH)" APUS_BINARY="$(debug_binary)" Scripts/test $(TESTFLAGS)
 
 unit: ## tests without a server process
 	$(swift_test) --skip IntegrationTests --skip TidyTests $(TESTFLAGS)
@@ -110,7 +110,10 @@ bench-snapshot: release ## latency of reads while a snapshot is written, against
 scaling: release ## find commands whose work grows faster than what they are given
 	APUS_BINARY="$(release_binary)" Scripts/scaling $(ARGS)
 
-bench-report: ## write the report and the charts again from the last samples
+charts: ## draw the charts of README.md from its tables
+	Scripts/charts
+
+bench-report: ## write the reports again from the last samples
 	Scripts/bench --report-only
 	Scripts/bench-memory --report-only
 	Scripts/bench-persistence --report-only
@@ -127,16 +130,24 @@ verify-unit: ## check the systemd unit
 	@Scripts/deps test
 	Scripts/verify-unit
 
-install: ## copy the built server, its two checkers and the unit; run `make release` before
+verify-docker: ## check the entry point of the image, and its health check, without Docker
+	@Scripts/deps test
+	APUS_BINARY="$(APUS_BINARY)" Scripts/verify-docker
+
+install: ## copy the built server, stripped, its two checkers and the unit; run `make release` before
 	@test -x $(release) || { echo "run 'make release' first" >&2; exit 1; }
-	install -D -m 755 $(release) $(DESTDIR)$(PREFIX)/bin/apus-server
+	install -D -m 755 --strip $(release) $(DESTDIR)$(PREFIX)/bin/apus-server
 	ln -sf apus-server $(DESTDIR)$(PREFIX)/bin/apus-check-rdb
 	ln -sf apus-server $(DESTDIR)$(PREFIX)/bin/apus-check-aof
 	install -D -m 644 deploy/apus.conf $(DESTDIR)$(PREFIX)/share/apus/apus.conf
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/systemd/apus-server.service \
 	    > $(DESTDIR)$(UNITDIR)/apus-server.service
-	@echo "installed; copy $(PREFIX)/share/apus/apus.conf to /etc/apus/apus.conf and edit it"
+	install -D -m 644 deploy/logrotate/apus $(DESTDIR)$(PREFIX)/share/apus/logrotate
+	@echo "installed. Now, as root:"
+	@echo "    test -e /etc/apus/apus.conf || install -D -m 644 $(PREFIX)/share/apus/apus.conf /etc/apus/apus.conf"
+	@echo "    systemctl daemon-reload && systemctl enable --now apus-server && systemctl status --no-pager apus-server"
+	@echo "Settings are in /etc/apus/apus.conf; passwords belong into /etc/apus/secret.conf, of mode 600."
 
 clean: ## remove the build folder (not .cache)
 	rm -rf $(SCRATCH)
