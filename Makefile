@@ -20,6 +20,9 @@ swift_test = $(SWIFT) test --scratch-path $(SCRATCH)
 formatted  = Sources Tests Package.swift
 release    = $(SCRATCH)/release/apus-server
 
+# Crash reports and INFO tell it; nothing outside a clone.
+commit = $(shell git rev-parse --short=8 HEAD 2>/dev/null)
+
 # Tests that start a server take this one; the tools below take the release build.
 debug_binary   = $(or $(APUS_BINARY),$(abspath $(SCRATCH))/debug/apus-server)
 release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
@@ -42,7 +45,7 @@ build: ## debug build
 
 release: ## optimised build of the server, with the Swift runtime inside
 	@Scripts/deps build
-	$(SWIFT) build --scratch-path $(SCRATCH) -c release --static-swift-stdlib --product apus-server
+	APUS_COMMIT="$(commit)" $(SWIFT) build --scratch-path $(SCRATCH) -c release --static-swift-stdlib --product apus-server
 
 run: release ## build and start the server on port 6379; ARGS="--port 7000" adds options
 	@Scripts/deps run

@@ -11,6 +11,10 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// What crash reports and INFO say was built.
+let commit: [CSetting] =
+    Context.environment["APUS_COMMIT"].map { [.define("APUS_COMMIT", to: "\"\($0)\"")] } ?? []
+
 // The image of the server is built without the tests' folders.
 let tests: [Target] =
     Context.environment["APUS_WITHOUT_TESTS"] != nil
@@ -30,7 +34,7 @@ let package = Package(
     ],
     targets: [
         // What Swift cannot import: epoll's unions, prefetch and vector compares, fork.
-        .target(name: "CLinux"),
+        .target(name: "CLinux", cSettings: commit),
         // LZF from Debian's liblzf: the format of Redis's compressed lists and strings.
         .systemLibrary(name: "CLZF", pkgConfig: "liblzf", providers: [.apt(["liblzf-dev"])]),
         // SHA-256 and comparison in constant time, for passwords.

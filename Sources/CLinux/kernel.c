@@ -150,10 +150,26 @@ void apus_write_system_log(int level, const char *message) { syslog(level, "%s",
 
 // MARK: - Crash reports
 
+const char *apus_commit(void) {
+#ifdef APUS_COMMIT
+    return APUS_COMMIT;
+#else
+    return "";
+#endif
+}
+
 // Everything below runs inside a signal handler on a stack of its own, in a process whose heap and
 // locks may be in any state: only static memory, open, write and backtrace.
-enum { maximum_frames = 100, crash_stack_bytes = 64 * 1024 };
+//
+// What the server then adds, its figures and the request under way, is told by Swift on the same stack,
+// and may crash or hang in turn: everything before it is written by then, and the report ends all the
+// same.
+enum { maximum_frames = 100, crash_stack_bytes = 1024 * 1024, details_seconds = 5 };
 static char crash_log_path[PATH_MAX];
+static void (*crash_details)(void *context, int fd);
+static void *crash_context;
+static volatile sig_atomic_t crash_signal;
+static volatile int crash_fd = STDOUT_FILENO;
 static char crash_version[128];
 static char crash_stack[crash_stack_bytes];
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
@@ -227,29 +243,86 @@ static void put_instruction(int fd, const ucontext_t *context) {
     put(fd, "\n");
 }
 
+static void put_registers(int fd, const ucontext_t *context) {
+    put(fd, "\n------ REGISTERS ------\n");
+#if defined(__x86_64__)
+    static const struct { const char *name; int index; } registers[] = {
+        {"rax", REG_RAX}, {"rbx", REG_RBX}, {"rcx", REG_RCX}, {"rdx", REG_RDX}, {"rdi", REG_RDI},
+        {"rsi", REG_RSI}, {"rbp", REG_RBP}, {"rsp", REG_RSP}, {"r8", REG_R8},   {"r9", REG_R9},
+        {"r10", REG_R10}, {"r11", REG_R11}, {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14},
+        {"r15", REG_R15}, {"rip", REG_RIP}, {"efl", REG_EFL}};
+    for (size_t i = 0; i < sizeof registers / sizeof *registers; i++) {
+        put(fd, registers[i].name);
+        put(fd, ": ");
+        put_address(fd, (const void *)(uintptr_t)context->uc_mcontext.gregs[registers[i].index]);
+        put(fd, "\n");
+    }
+#elif defined(__aarch64__)
+    for (unsigned i = 0; i < 31; i++) {
+        put(fd, "x");
+        put_number(fd, i, 10);
+        put(fd, ": ");
+        put_address(fd, (const void *)(uintptr_t)context->uc_mcontext.regs[i]);
+        put(fd, "\n");
+    }
+    put(fd, "sp: ");
+    put_address(fd, (const void *)(uintptr_t)context->uc_mcontext.sp);
+    put(fd, "\npc: ");
+    put_address(fd, (const void *)(uintptr_t)context->uc_mcontext.pc);
+    put(fd, "\n");
+#else
+    (void)context;
+    put(fd, "not known on this machine\n");
+#endif
+}
+
 static int open_crash_log(void) {
     if (!crash_log_path[0]) return STDOUT_FILENO;
     int fd = open(crash_log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     return fd < 0 ? STDOUT_FILENO : fd;
 }
 
-/// Installed with SA_RESETHAND: a second crash in here, and the raise at the end, meet the default
-/// action.
+static _Noreturn void end_report(void) {
+    put(crash_fd,
+        "\n------ WHAT TO DO ------\n"
+        "This is a fault of Apus. Please tell whoever maintains it, with all of this text, and with what\n"
+        "was done before; keep the program, whose symbols give the addresses above their names.\n"
+        "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n");
+    signal(crash_signal, SIG_DFL);
+    raise(crash_signal);
+    _exit(128 + crash_signal);
+}
+
+/// A second crash in here, or an alarm, ends the report; a third meets the default action.
 static void report_crash(int number, siginfo_t *info, void *context) {
-    int fd = open_crash_log();
+    if (crash_signal) {
+        for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
+        put(crash_fd, "\n(The rest could not be told.)\n");
+        end_report();
+    }
+    crash_signal = number;
+    int fd = crash_fd = open_crash_log();
     put(fd, "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n");
     put_cause(fd, number, info);
     put_instruction(fd, context);
+    put_registers(fd, context);
     put(fd, "\n------ STACK TRACE ------\n");
     apus_log_backtrace(fd);
-    put(fd, "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n");
-    if (fd != STDOUT_FILENO) close(fd);
-    raise(number);
+    if (crash_details) {
+        sigaction(SIGALRM, &(struct sigaction){.sa_sigaction = report_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK}, NULL);
+        alarm(details_seconds);
+        crash_details(crash_context, fd);
+    }
+    end_report();
 }
 
-void apus_install_crash_handlers(const char *log_path, const char *version) {
+void *apus_install_crash_handlers(const char *log_path, const char *version, void (*details)(void *, int),
+                                  void *details_context) {
     snprintf(crash_log_path, sizeof crash_log_path, "%s", log_path ? log_path : "");
     snprintf(crash_version, sizeof crash_version, "%s", version);
+    void *previous = crash_context;
+    crash_details = details;
+    crash_context = details_context;
 
     // The first call loads the unwinder, which a crashed process must not do.
     void *frame;
@@ -257,7 +330,7 @@ void apus_install_crash_handlers(const char *log_path, const char *version) {
 
     stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
     sigaltstack(&stack, NULL);
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     action.sa_sigaction = report_crash;
     sigemptyset(&action.sa_mask);
     // Whoever started us may have blocked them, and a blocked one kills without its handler.
@@ -268,6 +341,7 @@ void apus_install_crash_handlers(const char *log_path, const char *version) {
         sigaddset(&unblocked, fatal[i]);
     }
     pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
+    return previous;
 }
 
 static void report_delay(int number) {

@@ -218,14 +218,34 @@ extension Process {
         if null.descriptor <= STDERR_FILENO { _ = null.release() }
     }
 
-    /// From here on a fatal signal, a Swift trap among them, writes a report with a stack trace to
-    /// the log before it kills the process.
+    /// From here on a fatal signal, a Swift trap among them, writes a report with registers and a stack
+    /// trace to the log before it kills the process.
     ///
-    /// - Parameter logPath: appended to; nil is standard output.
-    /// - Parameter version: how the report names the program, such as "Redis 7.2.4".
-    public static func installCrashHandlers(logPath: String?, version: String) {
-        apus_install_crash_handlers(logPath, version)
+    /// - Parameters:
+    ///   - logPath: appended to; nil is standard output.
+    ///   - version: how the report names the program, such as "Redis 7.2.4".
+    ///   - details: what else there is to tell, asked for when the rest is written: it may find
+    ///     anything, and crash as well.
+    public static func installCrashHandlers(
+        logPath: String?, version: String, details: (() -> [UInt8])? = nil
+    ) {
+        let box = details.map { Unmanaged.passRetained(CrashDetails(tell: $0)).toOpaque() }
+        let previous = apus_install_crash_handlers(
+            logPath, version,
+            box == nil
+                ? nil
+                : { context, descriptor in
+                    guard let context else { return }
+                    let box = Unmanaged<CrashDetails>.fromOpaque(context).takeUnretainedValue()
+                    box.tell().withUnsafeBytes {
+                        _ = write(descriptor, $0.baseAddress, $0.count)
+                    }
+                }, box)
+        if let previous { Unmanaged<CrashDetails>.fromOpaque(previous).release() }
     }
+
+    /// The commit of the sources that this was built from; empty where the build was not told.
+    public static var commit: String { String(cString: apus_commit()) }
 
     /// Fatal signals kill the process without a report again.
     public static func removeCrashHandlers() { apus_remove_crash_handlers() }
@@ -238,4 +258,10 @@ extension Process {
 
     /// Writes the calling thread's stack, a frame a line.
     public static func logBacktrace(to descriptor: Int32) { apus_log_backtrace(descriptor) }
+}
+
+/// What a crash report asks for.
+private final class CrashDetails {
+    let tell: () -> [UInt8]
+    init(tell: @escaping () -> [UInt8]) { self.tell = tell }
 }

@@ -118,8 +118,13 @@ void apus_write_system_log(int level, const char *message);
 
 /// From here on a fatal signal writes a report with a stack trace before the process dies of that
 /// same signal. The report is appended to the file, or goes to stdout where `log_path` is NULL.
-/// `version` opens its first sentence. Both are copied; call it again to change them.
-void apus_install_crash_handlers(const char *log_path, const char *version);
+/// `version` opens its first sentence. Both are copied; call it again to change them. `details`, if it
+/// is not NULL, is called to write more; what it does may fail in any way. Returns the context that was
+/// given before.
+void *apus_install_crash_handlers(const char *log_path, const char *version,
+                                  void (*details)(void *context, int fd), void *details_context);
+/// The commit that was built, as far as that was told; empty otherwise.
+const char *apus_commit(void);
 /// Fatal signals kill the process without a report again.
 void apus_remove_crash_handlers(void);
 /// Lets SIGALRM come after so many milliseconds, unless this is called again before: then the stack is

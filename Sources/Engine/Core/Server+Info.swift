@@ -63,7 +63,7 @@ extension Server {
         info.section("Server")
         info.field("redis_version", Version.redis)
         info.field("apus_version", Version.apus)
-        info.field("redis_git_sha1", "00000000")
+        info.field("redis_git_sha1", Process.commit.isEmpty ? "00000000" : Process.commit)
         info.field("redis_git_dirty", 0)
         info.field("redis_build_id", "0")
         info.field("redis_mode", settings.clusterEnabled ? "cluster" : "standalone")

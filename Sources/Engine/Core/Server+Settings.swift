@@ -217,17 +217,6 @@ extension Server {
         Process.setTitle(title)
     }
 
-    func installCrashHandlers() {
-        guard network != nil else { return }
-        if settings.crashLogEnabled {
-            Process.installCrashHandlers(
-                logPath: log.path.isEmpty ? nil : log.path,
-                version: "Apus \(Version.apus) (as Redis \(Version.redis))")
-        } else {
-            Process.removeCrashHandlers()
-        }
-    }
-
     /// Lets the loop have until the watchdog reports that it is stuck (`watchdog-period`).
     func wind() {
         guard network != nil else { return }
