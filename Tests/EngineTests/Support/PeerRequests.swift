@@ -199,7 +199,10 @@ struct PeerRequests {
         case 18: return [pick(["LMOVE"]), key(), key(), pick(side), pick(side + ["X"])]
         case 19: return ["RPOPLPUSH", key(), key()]
         case 20:
-            return ["LPOS", key(), element()] + (oneIn(2) ? ["RANK", index()] : [])
+            // The smallest rank of all, which Redis 7.0 takes, is out of range since.
+            let rank = index()
+            return ["LPOS", key(), element()]
+                + (oneIn(2) && rank != "\(Int64.min)" ? ["RANK", rank] : [])
                 + (oneIn(2) ? ["COUNT", index()] : []) + (oneIn(3) ? ["MAXLEN", index()] : [])
         default:
             return ["LMPOP"] + countedKeys() + [pick(side)] + (oneIn(2) ? ["COUNT", index()] : [])
