@@ -1,7 +1,9 @@
 import Testing
 
-/// Everything one can wait for, and everything that may happen meanwhile: who waits for what cannot
-/// come any more is told, and who is closed waits no longer. The answers are those of Redis 8.6.
+/// Everything one can wait for, and everything that may happen meanwhile.
+///
+/// Who waits for what cannot come any more is told, and who is closed waits no longer. The answers are
+/// those of Redis 8.6.
 @Suite struct WaitingTests {
     private static let waits: [[String]] = [
         ["BLPOP", "k", "0"], ["BRPOP", "k", "0"], ["BLMOVE", "k", "d", "LEFT", "LEFT", "0"],
