@@ -137,9 +137,10 @@ verify-docker: ## check the entry point of the image, and its health check, with
 	@Scripts/deps test
 	APUS_BINARY="$(APUS_BINARY)" Scripts/verify-docker
 
-install: ## copy the built server, stripped, its two checkers and the unit; run `make release` before
+install: ## copy the built server, stripped of all but names, its two checkers and the unit; run `make release` before
 	@test -x $(release) || { echo "run 'make release' first" >&2; exit 1; }
-	install -D -m 755 --strip $(release) $(DESTDIR)$(PREFIX)/bin/apus-server
+	install -D -m 755 $(release) $(DESTDIR)$(PREFIX)/bin/apus-server
+	strip --strip-debug $(DESTDIR)$(PREFIX)/bin/apus-server
 	ln -sf apus-server $(DESTDIR)$(PREFIX)/bin/apus-check-rdb
 	ln -sf apus-server $(DESTDIR)$(PREFIX)/bin/apus-check-aof
 	install -D -m 644 deploy/apus.conf $(DESTDIR)$(PREFIX)/share/apus/apus.conf

@@ -6,6 +6,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,26 @@ void apus_log_backtrace(int fd) {
     void *frames[maximum_frames];
     backtrace_symbols_fd(frames, backtrace(frames, maximum_frames), fd);
 }
+
+static int first_object(struct dl_phdr_info *info, size_t size, void *base) {
+    (void)size;
+    *(unsigned long *)base = info->dlpi_addr;
+    return 1;
+}
+
+unsigned long apus_return_address(int frame, unsigned long *base) {
+    void *frames[maximum_frames];
+    int count = backtrace(frames, maximum_frames);
+    dl_iterate_phdr(first_object, base);
+    return frame + 1 < count ? (unsigned long)frames[frame + 1] : 0;
+}
+
+// Of the Swift runtime; tools use it likewise.
+char *swift_demangle(const char *name, size_t length, char *out, size_t *out_size, uint32_t flags);
+
+char *apus_demangle(const char *symbol) { return swift_demangle(symbol, strlen(symbol), NULL, NULL, 0); }
+
+void apus_free_name(char *name) { free(name); }
 
 static void put_cause(int fd, int number, const siginfo_t *info) {
     put(fd, crash_version);

@@ -23,6 +23,8 @@ extension Server {
             text += Array("\n\n------ CURRENT CLIENT ------\n".utf8)
             text += Array("\(describeForLog(connection))\n".utf8)
         }
+        text += Array("\n------ FUNCTIONS ON THE STACK ------\n".utf8)
+        for line in StackNames.lines() { text += Array((line + "\n").utf8) }
         text += Array("\n------ INFO OUTPUT ------\n".utf8)
         return text + Array(info(InfoSection.all).utf8)
     }
