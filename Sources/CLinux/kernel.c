@@ -216,11 +216,12 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *base) {
     return 1;
 }
 
-unsigned long apus_return_address(int frame, unsigned long *base) {
+int apus_return_addresses(unsigned long *addresses, int most, unsigned long *base) {
     void *frames[maximum_frames];
-    int count = backtrace(frames, maximum_frames);
+    int count = backtrace(frames, most < maximum_frames ? most : maximum_frames);
+    for (int i = 0; i < count; i++) addresses[i] = (unsigned long)frames[i];
     dl_iterate_phdr(first_object, base);
-    return frame + 1 < count ? (unsigned long)frames[frame + 1] : 0;
+    return count;
 }
 
 // Of the Swift runtime; tools use it likewise.

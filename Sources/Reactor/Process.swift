@@ -225,9 +225,9 @@ extension Process {
     ///   - logPath: appended to; nil is standard output.
     ///   - version: how the report names the program, such as "Redis 7.2.4".
     ///   - details: what else there is to tell, asked for when the rest is written: it may find
-    ///     anything, and crash as well.
+    ///     anything, and crash as well. What it has handed over by then is in the report.
     public static func installCrashHandlers(
-        logPath: String?, version: String, details: (() -> [UInt8])? = nil
+        logPath: String?, version: String, details: CrashDetails.Teller? = nil
     ) {
         let box = details.map { Unmanaged.passRetained(CrashDetails(tell: $0)).toOpaque() }
         let previous = apus_install_crash_handlers(
@@ -236,10 +236,8 @@ extension Process {
                 ? nil
                 : { context, descriptor in
                     guard let context else { return }
-                    let box = Unmanaged<CrashDetails>.fromOpaque(context).takeUnretainedValue()
-                    box.tell().withUnsafeBytes {
-                        _ = write(descriptor, $0.baseAddress, $0.count)
-                    }
+                    Unmanaged<CrashDetails>.fromOpaque(context).takeUnretainedValue()
+                        .tell { try? File.writeAll($0, to: descriptor) }
                 }, box)
         if let previous { Unmanaged<CrashDetails>.fromOpaque(previous).release() }
     }
@@ -261,7 +259,10 @@ extension Process {
 }
 
 /// What a crash report asks for.
-private final class CrashDetails {
-    let tell: () -> [UInt8]
-    init(tell: @escaping () -> [UInt8]) { self.tell = tell }
+public final class CrashDetails {
+    /// Hands over piece by piece what is to be written.
+    public typealias Teller = (_ write: ([UInt8]) -> Void) -> Void
+
+    fileprivate let tell: Teller
+    fileprivate init(tell: @escaping Teller) { self.tell = tell }
 }

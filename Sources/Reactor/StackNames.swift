@@ -14,18 +14,13 @@ public enum StackNames {
             let symbols = SymbolTable(image)
         else { return [] }
         var base: UInt = 0
-        return addresses(&base).map { address in
-            let place = UInt64(address &- base)
-            guard let (symbol, offset) = symbols.function(around: place) else {
-                return "0x\(String(address, radix: 16))"
-            }
-            return "0x\(String(address, radix: 16)) \(demangled(symbol)) + \(offset)"
+        var addresses = [UInt](repeating: 0, count: 64)
+        let count = apus_return_addresses(&addresses, Int32(addresses.count), &base)
+        return addresses.prefix(Int(count)).map { address in
+            let text = "0x" + String(address, radix: 16)
+            guard let found = symbols.function(around: UInt64(address &- base)) else { return text }
+            return "\(text) \(demangled(found.name)) + \(found.offset)"
         }
-    }
-
-    /// Where the frames return to; `base` is where the program was loaded.
-    private static func addresses(_ base: inout UInt) -> [UInt] {
-        (0..<64).prefixMap { apus_return_address(Int32($0), &base) }
     }
 
     /// A name of Swift as it is written; any other as it is.
@@ -33,19 +28,6 @@ public enum StackNames {
         guard symbol.hasPrefix("$s"), let name = apus_demangle(symbol) else { return symbol }
         defer { apus_free_name(name) }
         return String(cString: name)
-    }
-}
-
-extension Range<Int> {
-    /// What `body` makes of each, up to the first zero.
-    fileprivate func prefixMap(_ body: (Int) -> UInt) -> [UInt] {
-        var found: [UInt] = []
-        for index in self {
-            let value = body(index)
-            if value == 0 { break }
-            found.append(value)
-        }
-        return found
     }
 }
 

@@ -87,6 +87,36 @@ import Testing
         for line in lines { #expect(report.contains(line)) }
     }
 
+    /// What comes last may crash, or hang: what was told before is there, and so is the end.
+    @Test(arguments: [false, true])
+    func `details that fail end the report`(hang: Bool) throws {
+        let folder = try TemporaryFolder()
+        let log = folder.file("log")
+        try loadUnwinder()
+        let ending = try ending {
+            Process.installCrashHandlers(logPath: log, version: "Apus") { write in
+                write(Array("told before\n".utf8))
+                while hang { pause() }
+                kill(getpid(), SIGSEGV)
+                write(Array("told behind\n".utf8))
+            }
+            kill(getpid(), SIGSEGV)
+            return 0
+        }
+        #expect(ending == .signalled(number: SIGSEGV))
+        let report = String(decoding: try File.readWhole(log, limit: 1 << 20), as: UTF8.self)
+        let parts = [
+            "------ REGISTERS ------", "------ STACK TRACE ------", "told before\n",
+            "(The rest could not be told.)", "=== REDIS BUG REPORT END",
+        ]
+        var rest = report[...]
+        for part in parts {
+            let found = try #require(rest.firstRange(of: part), "\(part) in \(report)")
+            rest = rest[found.upperBound...]
+        }
+        #expect(!report.contains("told behind"))
+    }
+
     @Test func faultsTellTheAddress() throws {
         let folder = try TemporaryFolder()
         let log = folder.file("log")

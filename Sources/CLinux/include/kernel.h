@@ -133,9 +133,9 @@ void apus_set_watchdog(int milliseconds);
 /// Writes the calling thread's stack to `fd`, a frame a line as module+offset. Async-signal-safe
 /// once the crash handlers are installed.
 void apus_log_backtrace(int fd);
-/// The return address of the frame so many frames up, 0 beyond the last; `base` is where the program was
-/// loaded.
-unsigned long apus_return_address(int frame, unsigned long *base);
+/// Where the frames of the caller return to, `most` at most; returns how many. `base` is where the
+/// program was loaded.
+int apus_return_addresses(unsigned long *addresses, int most, unsigned long *base);
 /// The name of Swift that a symbol stands for, or NULL; to be freed.
 char *apus_demangle(const char *symbol);
 void apus_free_name(char *name);

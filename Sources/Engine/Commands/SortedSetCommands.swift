@@ -453,30 +453,24 @@ enum SortedSetCommands {
             let next = set.scan(
                 cursor, atLeast: options.count, mostSteps: options.mostSteps, into: &handles)
             call.replyScanned(next, handles) { handle, reply in
-                let element = set.element(handle)
-                let shown = show(element, options, &reply)
-                if shown { reply.bulkGeneral(element.score) }
-                return shown ? 2 : 0
+                show(set.element(handle), options, isRanked: true, &reply)
             }
         } else {
             call.replyScanned(0, set.positions()) { position, reply in
-                let element = set.element(at: position)
-                let shown = show(element, options, &reply)
-                if shown { reply.bulkDouble(element.score) }
-                return shown ? 2 : 0
+                show(set.element(at: position), options, isRanked: false, &reply)
             }
         }
     }
 
-    /// Whether the member was asked for, and replied.
+    /// How many replies that made.
     private static func show(
-        _ element: SortedSetElement, _ options: ScanOptions, _ reply: inout ReplyWriter
-    ) -> Bool {
-        guard element.member.withText({ options.pattern?.matches($0) ?? true }) else {
-            return false
-        }
+        _ element: SortedSetElement, _ options: ScanOptions, isRanked: Bool,
+        _ reply: inout ReplyWriter
+    ) -> Int {
+        guard element.member.withText({ options.pattern?.matches($0) ?? true }) else { return 0 }
         reply.member(element.member)
-        return true
+        reply.bulkDouble(element.score, in17Digits: isRanked)
+        return 2
     }
 }
 

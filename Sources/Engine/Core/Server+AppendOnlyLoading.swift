@@ -202,13 +202,10 @@ extension Server {
             + "\(manifestName)'"
     }
 
-    /// What follows a SELECT that fails would change another database than it did.
     private func checkDatabase(
         of arguments: Arguments, _ name: String
     ) throws(AppendOnlyError) {
-        guard arguments.count == 2 else { return }
-        let databases = 0..<Int64(keyspace.databaseCount)
-        if let number = NumberText.integer(arguments[1]), databases.contains(number) { return }
+        guard lacksDatabase(of: arguments) else { return }
         throw AppendOnlyError(
             text:
                 "The append only file \(name) selects database "

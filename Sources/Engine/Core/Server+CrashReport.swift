@@ -12,21 +12,21 @@ extension Server {
         Process.installCrashHandlers(
             logPath: log.path.isEmpty ? nil : log.path,
             version: "Apus \(Version.apus)\(commit) (as Redis \(Version.redis))",
-            details: { [unowned self] in crashDetails() })
+            details: { [unowned self] write in tellCrash(write) })
     }
 
-    private func crashDetails() -> [UInt8] {
-        var text: [UInt8] = []
+    /// Each part is written before the next is looked for.
+    private func tellCrash(_ write: ([UInt8]) -> Void) {
         if let (connection, arguments, number) = requestUnderWay {
-            text += Array("\n------ CURRENT REQUEST ------\n".utf8)
-            text += describe(arguments, number)
-            text += Array("\n\n------ CURRENT CLIENT ------\n".utf8)
-            text += Array("\(describeForLog(connection))\n".utf8)
+            write(Array("\n------ CURRENT REQUEST ------\n".utf8))
+            write(describe(arguments, number))
+            write(Array("\n\n------ CURRENT CLIENT ------\n".utf8))
+            write(Array("\(describeForLog(connection))\n".utf8))
         }
-        text += Array("\n------ FUNCTIONS ON THE STACK ------\n".utf8)
-        for line in StackNames.lines() { text += Array((line + "\n").utf8) }
-        text += Array("\n------ INFO OUTPUT ------\n".utf8)
-        return text + Array(info(InfoSection.all).utf8)
+        write(Array("\n------ FUNCTIONS ON THE STACK ------\n".utf8))
+        for line in StackNames.lines() { write(Array((line + "\n").utf8)) }
+        write(Array("\n------ INFO OUTPUT ------\n".utf8))
+        write(Array(info(InfoSection.all).utf8))
     }
 
     /// The request of the batch that was begun and not finished; none while the server waits.

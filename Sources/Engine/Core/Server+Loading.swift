@@ -120,7 +120,7 @@ extension Server {
             if case .interrupted = error { throw error }
             log.warning(
                 "Internal error in RDB reading offset \(reader.position)"
-                    + snapshot.whereabouts(hidesKey: settings.hidesUserDataFromLog)
+                    + snapshot.whereabouts(keyAs: settings.hidesUserDataFromLog ? Self.hidden : nil)
                     + " -> \(error.text)")
             throw error
         }

@@ -274,7 +274,7 @@ extension Server {
     /// From now on repeats what the primary does; where that is impossible, loses the link.
     func follow(_ link: PrimaryLink) {
         guard replication.database < keyspace.databaseCount else {
-            return loseLink(forLackOf: replication.database)
+            return loseLink(forLackOf: String(replication.database))
         }
         let connection = makeConnection(Transport(descriptor: -1), of: link.primary)
         speakForServer(connection, database: replication.database)
@@ -296,6 +296,7 @@ extension Server {
         beginRepeating()
         defer { endRepeating() }
         var call = Call(server: self, connection: connection)
+        let select = commands.findRecorded(ByteView("SELECT"))
         while link.connection === connection {
             link.batch.removeAll()
             link.batch.beginParse()
@@ -314,7 +315,9 @@ extension Server {
                 call.arguments = link.batch.arguments(of: link.batch[0])
                 call.command = recordedCommandNumber(of: call.arguments)
                 if gate.contains(.paused) && isHeldBack(call) { break }
-                if let database = missingDatabase(call) { return loseLink(forLackOf: database) }
+                if call.command == select && lacksDatabase(of: call.arguments) {
+                    return loseLink(forLackOf: call.arguments[1].prefix(128).string)
+                }
                 repeatRequest(&call)
             }
             link.executed += consumed
@@ -327,27 +330,15 @@ extension Server {
         }
     }
 
-    /// The database that a SELECT of the primary asks for, where there is no such one.
-    private func missingDatabase(_ call: borrowing Call) -> Int? {
-        guard call.command >= 0, call.arguments.count == 2,
-            commands[call.command].fullName == "select",
-            let index = NumberText.integer(call.arguments[1]), index >= keyspace.databaseCount
-        else { return nil }
-        return Int(index)
-    }
-
     /// What the primary changes there would be changed in another database.
-    private func loseLink(forLackOf database: Int) {
+    private func loseLink(forLackOf database: String) {
         log.warning(
             "The master uses database \(database), and there are only \(keyspace.databaseCount) "
                 + "here: the link is dropped. Set 'databases' to what the master has, and start again."
         )
-        // As if it had not come to stand, so that it is not tried again without a pause.
-        if let link = replication.link {
-            if link.state == .connected { link.downSince = clock.monotonicMilliseconds }
-            link.state = .transfer
-        }
-        loseLink()
+        // The load, if that is what comes to its end here, was not dropped.
+        if let link = replication.link, link.state == .loading { link.state = .transfer }
+        loseLink(retriesAtOnce: false)
     }
 
     /// Whether a request of the primary has to wait for the end of a pause.
@@ -391,8 +382,8 @@ extension Server {
 
     // MARK: - Losing it
 
-    /// The link is down: tried again, at once where it had stood.
-    func loseLink() {
+    /// The link is down: tried again, at once where it had stood unless that would be in vain.
+    func loseLink(retriesAtOnce: Bool = true) {
         guard let link = replication.link else { return }
         let stood = link.state == .connected
         if stood { log.notice("Connection with master lost.") }
@@ -403,7 +394,7 @@ extension Server {
             log.notice("Caching the disconnected master state.")
         }
         followGates()
-        guard stood, !lifecycle.shouldStop else { return }
+        guard stood, retriesAtOnce, !lifecycle.shouldStop else { return }
         log.notice("Reconnecting to MASTER \(link.primary.host):\(link.primary.port)")
         connectToPrimary()
     }

@@ -15,6 +15,14 @@ extension Server {
         case foreign
     }
 
+    /// Whether a SELECT that is repeated would fail: what follows it would change another database than
+    /// it did.
+    func lacksDatabase(of arguments: Arguments) -> Bool {
+        guard arguments.count == 2 else { return false }
+        let databases = 0..<Int64(keyspace.databaseCount)
+        return NumberText.integer(arguments[1]).map { !databases.contains($0) } ?? true
+    }
+
     /// Executes the request in `call`, or puts it into the queue of the transaction that it is part of.
     ///
     /// - Parameter isObserved: it counts as a command, and others hear of its effects.

@@ -15,7 +15,7 @@ extension HashTable {
         text += " groups: \(groupCount)\n"
         text += " overflow groups: \(childGroupCount)\n"
         text += " max chain length: \(longestChain)\n"
-        text += " load: \((Double(count) / Double(places)).text(places: 2))\n"
+        text += " load: \(NumberText.fixed(Double(count) / Double(places), decimals: 2))\n"
         text += " bytes: \(memoryBytes)\n"
         return isFull ? text + describeGroups() : text
     }
@@ -29,8 +29,8 @@ extension HashTable {
         }
         var text = " Entries of a group:\n"
         for (entries, groups) in histogram.sorted(by: { $0.key < $1.key }) {
-            let share = Double(groups) * 100 / Double(groupCount)
-            text += "   \(entries): \(groups) (\(share.text(places: 2))%)\n"
+            let share = NumberText.fixed(Double(groups) * 100 / Double(groupCount), decimals: 2)
+            text += "   \(entries): \(groups) (\(share)%)\n"
         }
         return text
     }

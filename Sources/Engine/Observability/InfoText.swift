@@ -44,15 +44,7 @@ struct InfoText {
 
 extension Double {
     /// Decimal text with a fixed number of places, rounded as printf(3) does.
-    func text(places: Int) -> String {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400) { room in
-            guard let start = room.baseAddress else { return "" }
-            let count = apus_format_fixed(self, Int32(clamping: places), start, room.count)
-            return String(
-                decoding: room.prefix(Int(max(count, 0))).map(UInt8.init(bitPattern:)),
-                as: UTF8.self)
-        }
-    }
+    func text(places: Int) -> String { NumberText.fixed(self, decimals: places) }
 
     /// As `text(places: 6)` without zeros at the end: `99.9`, `50`.
     var shortText: String {

@@ -66,9 +66,10 @@ struct SnapshotReader: ~Copyable {
     var keyText: String { key.view.string }
 
     /// Which value is being read, for a complaint; empty where it is none.
-    func whereabouts(hidesKey: Bool) -> String {
-        guard doing == .value else { return "" }
-        return " (value of key '\(hidesKey ? "*redacted*" : key.view.prefix(128).string)')"
+    ///
+    /// - Parameter word: stands for a key that is not to be told.
+    func whereabouts(keyAs word: String?) -> String {
+        doing == .value ? " (value of key '\(word ?? key.view.prefix(128).string)')" : ""
     }
 
     struct Options {

@@ -316,20 +316,15 @@ struct ReplyWriter: ~Copyable {
         tail &+= length &+ 3
     }
 
-    /// A bulk that holds the text of a double, in both protocols.
-    mutating func bulkDouble(_ value: Double) {
+    /// A bulk that holds the text of a double, in both protocols; in 17 digits where Redis has left it at
+    /// that.
+    mutating func bulkDouble(_ value: Double, in17Digits isGeneral: Bool = false) {
         withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
             guard let start = text.baseAddress else { return }
-            let length = NumberText.write(double: value, to: start)
-            bulk(ByteView(start: UnsafeRawPointer(start), count: length))
-        }
-    }
-
-    /// A bulk that holds the text of a double in 17 digits, in both protocols.
-    mutating func bulkGeneral(_ value: Double) {
-        withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) { text in
-            guard let start = text.baseAddress else { return }
-            let length = NumberText.write(general: value, to: start)
+            let length =
+                isGeneral
+                ? NumberText.write(general: value, to: start)
+                : NumberText.write(double: value, to: start)
             bulk(ByteView(start: UnsafeRawPointer(start), count: length))
         }
     }

@@ -268,6 +268,9 @@ struct StreamReadCommandsTests {
         #expect(
             server.propagated("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "0")
                 == ["XGROUP CREATECONSUMER s g c"])
+        #expect(
+            server.propagated("XREADGROUP", "GROUP", "g", "d", "STREAMS", "s", ">")
+                == ["XGROUP CREATECONSUMER s g d"])
         #expect(server.propagated("XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", "0") == [])
         #expect(server.propagated("XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", ">") == [])
         #expect(server.propagated("XACK", "s", "g", "1") == ["XACK s g 1"])
@@ -286,6 +289,16 @@ struct StreamReadCommandsTests {
         run("XREADGROUP", "GROUP", "g", "c", "COUNT", "10", "STREAMS", "s", ">")
         run("XREADGROUP", "GROUP", "g", "d", "COUNT", "5", "STREAMS", "s", ">")
         run("XREADGROUP", "GROUP", "g", "d", "COUNT", "5", "NOACK", "STREAMS", "s", ">")
+        run("XGROUP", "CREATE", "empty", "g", "$", "MKSTREAM")
+        run("XREADGROUP", "GROUP", "g", "idler", "STREAMS", "empty", ">")
+        let waiter = server.connect()
+        waiter.send(
+            ["XREADGROUP", "GROUP", "g", "waiter", "BLOCK", "0", "STREAMS", "empty", ">"]
+                .map { Array($0.utf8) })
+        for request in server.takeFeedBytes() { _ = replica.client.run(bytes: request) }
+        #expect(waiter.connection.gate.contains(.blocked))
+        #expect(replica.run("XGROUP", "CREATECONSUMER", "empty", "g", "idler") == 0)
+        #expect(replica.run("XGROUP", "CREATECONSUMER", "empty", "g", "waiter") == 0)
         run("XAUTOCLAIM", "s", "g", "e", "0", "-", "COUNT", "4")
         let id = server.run("XPENDING", "s", "g", "-", "+", "1").elements[0].elements[0].text ?? ""
         run("XDEL", "s", id)

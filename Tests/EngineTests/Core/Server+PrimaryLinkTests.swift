@@ -52,7 +52,7 @@ import Testing
     }
 
     /// What comes behind it would be changed in another database.
-    @Test(arguments: ["SELECT 16", "SELECT 2000000000"])
+    @Test(arguments: ["SELECT 16", "SELECT 2000000000", "SELECT -1", "SELECT x"])
     func `a primary with more databases is not followed`(request: String) {
         let primary = TestPrimary(of: test)
         let start = replication.offset
