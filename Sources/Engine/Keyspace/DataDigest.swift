@@ -3,6 +3,7 @@
 ///
 /// What has an order is mixed in (`digest = SHA1(digest ^ SHA1(part))`), what has none is added
 /// (`digest ^= SHA1(part)`). Each value begins with its type and ends with a mark if it expires.
+/// A score of -0 counts as 0, as only a ranked set keeps its sign; Redis tells the two apart there.
 struct DataDigest {
     private(set) var value = SHA1Digest.zero
 
@@ -75,7 +76,8 @@ struct DataDigest {
             element.member.withText { one.mix($0) }
             withUnsafeTemporaryAllocation(byteCount: NumberText.longestDouble, alignment: 8) {
                 guard let start = $0.baseAddress else { return }
-                let length = NumberText.write(general: element.score, to: start)
+                let score = element.score == 0 ? 0 : element.score
+                let length = NumberText.write(general: score, to: start)
                 one.mix(ByteView(start: start, count: length))
             }
             add(one)

@@ -47,4 +47,16 @@ import Testing
         #expect(digests[0] != digests[2])
         #expect(digests[4] == .simple(String(repeating: "0", count: 40)))
     }
+
+    @Test func `a ranked set with a score of -0 is as the packed one that lost the sign`() {
+        let server = TestServer("enable-debug-command yes\nzset-max-listpack-entries 1")
+        server.run("ZADD", "packed", "-0", "a")
+        server.run("ZADD", "ranked", "1", "b", "2", "c")
+        server.run("ZADD", "ranked", "-0", "a")
+        server.run("ZREM", "ranked", "b", "c")
+        #expect(server.run("ZSCORE", "packed", "a") == .bulk("0"))
+        #expect(server.run("ZSCORE", "ranked", "a") == .bulk("-0"))
+        let digests = server.run("DEBUG", "DIGEST-VALUE", "packed", "ranked").elements
+        #expect(digests[0] == digests[1])
+    }
 }
