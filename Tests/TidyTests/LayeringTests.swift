@@ -10,7 +10,7 @@ struct LayeringTests {
 
     /// Only these folders of the engine may speak of descriptors, events and clocks.
     private static let seesReactor: Set<String> = [
-        "Program", "Core", "Persistence", "Replication", "Cluster", "Observability",
+        "Program", "Core", "Waiting", "Persistence", "Replication", "Cluster", "Observability",
     ]
 
     @Test func `the kernel and Lua are imported where they belong`() {
@@ -39,6 +39,7 @@ struct LayeringTests {
         engine("Config/Settings.swift", "struct Settings {}"),
         engine("Config/SettingTable.swift", "struct SettingRow { var settings: Settings }"),
         engine("Core/Server.swift", "final class Server { let channels: Channels }"),
+        engine("Waiting/Waiting.swift", "final class Waiting { let server: Server }"),
         engine("Commands/Strings.swift", "enum StringCommands { static var server: Server }"),
     ]
 
@@ -60,6 +61,8 @@ struct LayeringTests {
         ("PubSub/Bad.swift", "let row: SettingRow?", "SettingRow"),
         ("Tracking/Bad.swift", "\n\nweak var server: Engine.Server?", "Server"),
         ("Core/Bad.swift", "let table = StringCommands.server", "StringCommands"),
+        ("Tracking/Bad.swift", "let room: Waiting", "Waiting"),
+        ("Waiting/Bad.swift", "let table = StringCommands.server", "StringCommands"),
     ])
     func `complains about mentions upwards and sideways`(path: String, text: String, name: String) {
         let problems = Layering.violations(in: Self.below + [Self.engine(path, text)])
@@ -77,6 +80,7 @@ struct LayeringTests {
         ("Values/Fine.swift", "let a = Value.Server.self"),
         ("PubSub/Fine.swift", "let limit: Settings"),
         ("Core/Fine.swift", "let database: Database, settings: Settings"),
+        ("Core/Fine.swift", "let room: Waiting"),
         ("Observability/Fine.swift", "struct Server {}"),
     ])
     func `leaves the ambiguous and the unseen alone`(path: String, text: String) {

@@ -259,7 +259,7 @@ enum ClientCommands {
 
     static func pause(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count <= 4 else { throw wrongUse(&call) }
-        var kind = PauseState.Kind.all
+        var kind = Pauses.Kind.all
         if call.arguments.count == 4 {
             if call.arguments[3].equalsIgnoringCase("WRITE") {
                 kind = .writes
@@ -274,7 +274,7 @@ enum ClientCommands {
         let (until, overflow) = call.server.clock.monotonicMilliseconds
             .addingReportingOverflow(timeout)
         if overflow { throw .timeoutOutOfRange }
-        call.server.beginPause(kind, for: .client, until: until)
+        call.server.waiting.beginPause(kind, for: .client, until: until, in: call.server)
         call.reply.ok()
     }
 
@@ -285,7 +285,7 @@ enum ClientCommands {
     }
 
     static func unpause(_ call: inout Call) throws(CommandError) {
-        call.server.endPause(for: .client)
+        call.server.waiting.endPause(for: .client, in: call.server)
         call.reply.ok()
     }
 
@@ -294,7 +294,7 @@ enum ClientCommands {
     /// Only blocking commands can be ended; clients that wait for the end of a pause cannot.
     static func unblock(_ call: inout Call) throws(CommandError) {
         guard call.arguments.count <= 4 else { throw wrongUse(&call) }
-        var how = Connection.Unblock.timeout
+        var how = Waiting.Reason.timeout
         if call.arguments.count == 4 {
             let reason = call.arguments[3]
             guard reason.equalsIgnoringCase("TIMEOUT") || reason.equalsIgnoringCase("ERROR") else {
@@ -304,7 +304,7 @@ enum ClientCommands {
         }
         guard let id = NumberText.integer(call.arguments[2]) else { throw .notInteger }
         guard let client = call.server.connections.find(id: UInt64(bitPattern: id)),
-            call.server.unblock(client, how)
+            call.server.waiting.unblock(client, how, in: call.server)
         else { return call.reply.integer(0) }
         call.reply.integer(1)
     }

@@ -124,7 +124,7 @@ extension DebugCommands {
     // MARK: DEBUG LOADAOF
 
     private static func loadAppendOnly(_ call: inout Call) throws(CommandError) {
-        guard !call.server.holdsWaitersBack else {
+        guard !call.server.transactions.isRunning else {
             throw .text("ERR DEBUG LOADAOF is not possible inside a transaction")
         }
         call.server.handEffectsOver(mayPostpone: false)

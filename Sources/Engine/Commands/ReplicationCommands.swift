@@ -284,11 +284,13 @@ enum ReplicationCommands {
     }
 
     private static func begin(_ call: inout Call, _ wait: CopyWait, until deadline: Int64?) {
-        if call.server.isOver(wait) || !call.mayBlock {
-            return call.server.write(outcomeOf: wait, to: &call.reply)
+        let server = call.server
+        if wait.isOver(in: server) || !call.mayBlock {
+            return wait.writeOutcome(in: server, to: &call.reply)
         }
         call.blocks = true
-        call.server.park(&call, wait, until: deadline)
+        server.waiting.begin(.copies(wait), &call, until: deadline)
+        server.replication.asksReplicas = true
     }
 
     // MARK: - FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]

@@ -41,8 +41,8 @@ enum SaveCommands {
         try refuseWhileSaving(call)
         let server = call.server
         // What a transaction changes is saved whole or not at all.
-        if server.hasChild || server.holdsWaitersBack {
-            guard schedules || server.holdsWaitersBack else {
+        if server.hasChild || server.transactions.isRunning {
+            guard schedules || server.transactions.isRunning else {
                 throw .text(
                     """
                     ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE \
@@ -69,7 +69,7 @@ enum SaveCommands {
         if call.server.child(at: .rewrite) != nil {
             throw .text("ERR Background append only file rewriting already in progress")
         }
-        let waits = call.server.hasChild || call.server.holdsWaitersBack
+        let waits = call.server.hasChild || call.server.transactions.isRunning
         call.server.wantRewrite()
         call.reply.simple(
             waits

@@ -44,7 +44,7 @@ enum ShutdownCommands {
         case .fails: throw .text("ERR Errors trying to SHUTDOWN. Check logs.")
         case .waits:
             call.blocks = true
-            call.server.parkUntilShutdown(&call)
+            call.server.waiting.begin(.shutdown, &call, until: nil)
         }
     }
 }

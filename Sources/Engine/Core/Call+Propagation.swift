@@ -78,7 +78,7 @@ extension Server {
         }
         defer { call.connection.historyEnd = historyEnd }
         // Keys that were merely met have nothing to do with each other.
-        if !holdsWaitersBack {
+        if !transactions.isRunning {
             feed.endUnit(asTransaction: !flags.contains(.touchesArbitraryKeys))
         }
     }

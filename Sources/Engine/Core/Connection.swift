@@ -93,19 +93,12 @@ final class Connection {
     var replyPeak = 0
     var inputPeak = 0
     var inputRoom = 0
-    /// The command it waits with, while it waits for a key.
-    var parked: ParkedRequest?
     /// What it has begun with WATCH or MULTI.
     var transaction: Transaction?
     /// What it has told of itself as a replica.
     var replica: Replica?
     /// Where the history of changes ended after the last one of this client.
     var historyEnd = 0
-
-    /// How a blocked command ends early (CLIENT UNBLOCK).
-    enum Unblock {
-        case timeout, error, roleChange, noShutdown, noOwnDisk
-    }
 
     init(
         id: UInt64, place: UInt32, generation: UInt32, transport: Transport,

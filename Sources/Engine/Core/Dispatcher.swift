@@ -54,6 +54,52 @@ extension Server {
         }
     }
 
+    /// Runs a command that waits once more, on one of its keys alone.
+    ///
+    /// - Returns: whether it waits on.
+    func runAgain(
+        _ request: Arguments, command: Int32, of connection: Connection, onKeyAt argument: Int
+    ) -> Bool {
+        var call = Call(server: self, connection: connection)
+        call.command = command
+        call.arguments = request
+        call.appearedKey = argument
+        let outer = speaker
+        takeOutput(&call)
+        let before = call.reply.count
+        let changesBefore = keyspace.counters.changes
+        let start = TickScale.ticks()
+        let mayRun = perform(&call)
+        if keyspace.interest.contains(.propagation) {
+            propagate(call, changesBefore: changesBefore)
+        }
+        checkOutputLimit(&call)
+        if mayRun && !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
+        if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
+        let waitsOn = call.blocks
+        giveOutputBack(&call)
+        speaker = outer
+        return waitsOn
+    }
+
+    /// Runs the command of `call`; false, and an error, if its user has lost the right to it
+    /// meanwhile.
+    private func perform(_ call: inout Call) -> Bool {
+        if call.connection.gate.contains(.restricted), !passesAccess(&call, call.command) {
+            statistics.countError(call.reply.lastError)
+            statistics.countRejected(call.command)
+            return false
+        }
+        do throws(CommandError) {
+            try commands.index.run(call.command, &call)
+        } catch {
+            call.reply.error(error)
+            statistics.countError(call.reply.lastError)
+            statistics.countFailed(call.command)
+        }
+        return true
+    }
+
     /// An error stands alone: a reply begun before memory ran out is taken back.
     @inline(never)
     func fail(_ call: inout Call, _ error: CommandError, _ lengthBefore: Int) {
@@ -68,7 +114,7 @@ extension Server {
         statistics.countError(call.reply.lastError)
         statistics.countFailed(number)
         // What EXEC runs; its own errors are told of where it was repeated.
-        if call.connection.gate.contains(.primary) && holdsWaitersBack {
+        if call.connection.gate.contains(.primary) && transactions.isRunning {
             noteFailedRepetition(call, number)
         }
     }
@@ -90,12 +136,13 @@ extension Server {
     func followEvents() {
         repeat {
             for event in keyspace.takeEvents() {
-                if keyspace.interest.contains(.blocked) { noteForBlocked(event) }
+                if keyspace.interest.contains(.blocked) { waiting.note(event) }
                 if keyspace.interest.contains(.watchers) { noteForWatchers(event) }
                 if keyspace.interest.contains(.tracking) { noteForTracking(event, by: speaker) }
                 if keyspace.interest.contains(.notifications) { notify(event) }
             }
-        } while serveNextLine() || keyspace.hasEvents
+            // What EXEC runs is one step: nobody is served in between.
+        } while (!transactions.isRunning && waiting.serveNextLine(in: self)) || keyspace.hasEvents
     }
 
     // MARK: - Refusals
@@ -214,9 +261,10 @@ extension Server {
             finishRefusal(&call, before)
             return false
         }
-        if gate.contains(.paused) && mustWait(flags) && !call.connection.gate.contains(.monitoring)
+        if gate.contains(.paused) && waiting.pause.holds(flags)
+            && !call.connection.gate.contains(.monitoring)
         {
-            hold(call.connection)
+            waiting.hold(call.connection)
             return false
         }
         if call.connection.gate.contains(.queueing) && !own.contains(.immediate) {

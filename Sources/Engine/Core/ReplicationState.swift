@@ -23,8 +23,6 @@ struct ReplicationState {
     var idleSince: Int64 = 0
     /// The snapshot that is on its way to several replicas at once.
     var transfer: SnapshotTransfer?
-    /// Clients that wait for replicas to have what they wrote.
-    var waiters: [UInt64: CopyWait] = [:]
     /// The replicas are asked at the end of the turn how far they are.
     var asksReplicas = false
     var goodReplicas = 0

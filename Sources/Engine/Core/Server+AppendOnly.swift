@@ -244,7 +244,12 @@ extension Server {
     /// The history is on the disk up to `offset`.
     private func noteSynced(upTo offset: Int) {
         appendOnly.syncedOffset = max(appendOnly.syncedOffset, offset)
-        if !replication.waiters.isEmpty { serveCopyWaiters() }
+        if waiting.hasClients(waitingFor: .copies) { waiting.serveCopies(in: self) }
+    }
+
+    /// Whether the own file has everything up to `offset` on the disk.
+    func isOnOwnDisk(_ offset: Int) -> Bool {
+        appendOnly.mode == .on && appendOnly.syncedOffset >= offset
     }
 
     private func noteSyncFailure(_ error: SystemError) {
@@ -285,7 +290,7 @@ extension Server {
                 stopRewriteChild()
             }
             appendOnly.mode = .starting
-            if hasChild || holdsWaitersBack {
+            if hasChild || transactions.isRunning {
                 log.warning(
                     "AOF was enabled but there is already another background operation. An AOF "
                         + "background was scheduled to start when possible.")
@@ -293,7 +298,7 @@ extension Server {
             wantRewrite()
         } else if !settings.appendOnly && appendOnly.mode != .off {
             stopAppending()
-            serveCopyWaiters()
+            waiting.serveCopies(in: self)
         }
         if appendOnly.mode == .on { removeHistory() }
     }

@@ -312,7 +312,7 @@ extension Server {
         if connection.transport.isOpen { network?.remove(connection) }
         connection.closeTransport()
         connection.large = nil
-        forgetBlocked(connection)
+        waiting.forget(connection, in: self)
         stopTracking(connection)
         stopMonitoring(connection)
         forgetMemory(of: connection)
@@ -322,9 +322,6 @@ extension Server {
         connection.withPending { $0.release() }
         connection.reply.truncate(to: 0)
         replyPool.takeBack(connection.reply.takeBlock())
-        if connection.gate.contains(.paused) {
-            pause.waiting.removeAll { $0 === connection }
-        }
         withConnections { $0.remove(connection) }
         forgetPrimary(connection)
         if network != nil { network?.resumeAccepting() }

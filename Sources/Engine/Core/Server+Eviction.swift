@@ -53,7 +53,7 @@ extension Server {
         // Nothing changes while writes are paused, and a replica does as its primary does; what is
         // being loaded is to be there whole.
         let obeys = replication.isReplica && settings.replicaIgnoresMaxMemory
-        guard pause.kind == .none, !obeys, gate.isDisjoint(with: [.loading, .loadingBeside]) else {
+        guard !obeys, gate.isDisjoint(with: [.paused, .loading, .loadingBeside]) else {
             return .enough
         }
         noteExceededLimit()

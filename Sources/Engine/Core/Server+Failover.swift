@@ -7,7 +7,7 @@ extension Server {
         replication.failover = failover
         let wait = failover.deadline.map { $0 - clock.monotonicMilliseconds } ?? 0
         log.notice("FAILOVER requested\(wait > 0 ? " with timeout \(wait)" : "").")
-        beginPause(.writes, for: .failover, until: .max)
+        waiting.beginPause(.writes, for: .failover, until: .max, in: self)
         // What else the turn does, as of a transaction that is running, belongs to what is handed over.
         timers.add(at: clock.monotonicMilliseconds, payload: .failOver)
     }
@@ -24,7 +24,7 @@ extension Server {
         log.notice("Aborting failover: \(reason)")
         replication.failover = nil
         if failover.stage == .inProgress { followNobody() }
-        endPause(for: .failover)
+        waiting.endPause(for: .failover, in: self)
     }
 
     /// Goes on once a replica has everything, or gives up when the time is over.
@@ -82,7 +82,7 @@ extension Server {
         }
         log.notice("Failover completed.")
         replication.failover = nil
-        endPause(for: .failover)
+        waiting.endPause(for: .failover, in: self)
         return false
     }
 

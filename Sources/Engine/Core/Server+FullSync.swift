@@ -79,7 +79,7 @@ extension Server {
     /// Whether a save for replicas may begin: one at a time, until all of it is sent; and never in the
     /// middle of a transaction.
     private var maySync: Bool {
-        !hasChild && replication.transfer == nil && !holdsWaitersBack
+        !hasChild && replication.transfer == nil && !transactions.isRunning
     }
 
     /// Whether a replica gets the file that a child is writing.

@@ -110,14 +110,14 @@ extension Server {
         info.field("maxclients", settings.maxClients)
         info.field("client_recent_max_input_buffer", sampling.buffers.largestInput)
         info.field("client_recent_max_output_buffer", sampling.buffers.largestOutput)
-        info.field("blocked_clients", blockedCount)
+        info.field("blocked_clients", waiting.count)
         info.field("tracking_clients", tracking.clientCount)
         info.field("pubsub_clients", subscriptions.clientCount)
         info.field("watching_clients", transactions.watched.clientCount)
-        info.field("clients_in_timeout_table", timedWaiterCount)
+        info.field("clients_in_timeout_table", waiting.timedCount)
         info.field("total_watched_keys", transactions.watched.keyCount)
-        info.field("total_blocking_keys", blocked.keyCount)
-        info.field("total_blocking_keys_on_nokey", blocked.keysMissedWhenLost)
+        info.field("total_blocking_keys", waiting.keyCount)
+        info.field("total_blocking_keys_on_nokey", waiting.keysMissedWhenLost)
     }
 
     // MARK: - Memory

@@ -123,10 +123,8 @@ extension Server {
             expireDueKeys()
         case .evict: goOnEvicting()
         case .resumeAccepting: network?.resumeAccepting()
-        case .unblock(let client): blockedTooLong(client: client)
-        case .endPause:
-            pause.timer = nil
-            followPauses()
+        case .waitIsOver(let client): waiting.timeIsOver(client: client, in: self)
+        case .pauseIsOver: waiting.pauseIsOver(in: self)
         case .service: reportToService()
         case .replication:
             replicationCron()

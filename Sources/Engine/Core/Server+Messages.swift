@@ -63,6 +63,16 @@ extension Server {
         releaseMessages(&call)
     }
 
+    /// Writes a reply to a client whose command is not running.
+    func reply(to connection: Connection, _ body: (inout ReplyWriter) -> Void) {
+        let before = connection.reply.count
+        connection.withReply {
+            replyPool.lend(to: &$0)
+            body(&$0)
+        }
+        if connection.gate.contains(.replyMuted) { connection.reply.truncate(to: before) }
+    }
+
     // MARK: - Delivering
 
     /// Sends a connection an array as RESP2 has it, which RESP3 marks as pushed, or a line of text.

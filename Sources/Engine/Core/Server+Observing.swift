@@ -56,7 +56,7 @@ extension Server {
     @inline(never)
     func look(at call: inout Call, _ number: Int32, ticks: UInt64, replyBytes: Int) {
         // What must look like one step has one time.
-        if ticks >= Self.longTicks && !holdsWaitersBack { refreshTime() }
+        if ticks >= Self.longTicks && !transactions.isRunning { refreshTime() }
         let nanoseconds = statistics.tickScale.nanoseconds(ticks: ticks)
         let flags = commands.index.flags(number)
         if settings.latencyMonitorMilliseconds > 0 {

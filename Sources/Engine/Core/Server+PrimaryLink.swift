@@ -341,10 +341,17 @@ extension Server {
         loseLink(retriesAtOnce: false)
     }
 
+    /// A pause has ended or became laxer: what the primary sends goes on as well.
+    func pauseRelaxed() {
+        guard replication.isReplica else { return }
+        timers.add(at: clock.monotonicMilliseconds, payload: .repeatStream)
+    }
+
     /// Whether a request of the primary has to wait for the end of a pause.
     private func isHeldBack(_ call: borrowing Call) -> Bool {
         guard call.command >= 0 else { return false }
-        return mustWait(effectiveFlags(commands.index.flags(call.command), of: call.connection))
+        return waiting.pause.holds(
+            effectiveFlags(commands.index.flags(call.command), of: call.connection))
     }
 
     /// Goes on after a pause.

@@ -144,6 +144,12 @@ extension Server {
         keyspace.expiryPolicy = isRepeating ? .ignore : isReadOnly ? .hide : .remove
     }
 
+    /// Puts a pause in force, or ends it: a paused server changes no data, not even by expiry.
+    func setPaused(_ isPaused: Bool) {
+        if isPaused { gate.insert(.paused) } else { gate.remove(.paused) }
+        followExpiryPolicy()
+    }
+
     /// Does something on behalf of a client while a request is being repeated.
     func asClient<Result>(_ body: () -> Result) -> Result {
         guard isRepeating else { return body() }

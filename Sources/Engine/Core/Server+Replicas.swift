@@ -123,6 +123,20 @@ extension Server {
 
     // MARK: - What replicas tell
 
+    /// Replicas that have, or have on their disks, everything up to `offset`.
+    func copies(of offset: Int, onDisk: Bool) -> Int {
+        replication.replicas.count { connection in
+            guard let replica = connection.replica, replica.stage == .online else { return false }
+            return (onDisk ? replica.synced : replica.acknowledged) >= offset
+        }
+    }
+
+    /// Asks all replicas how far they are.
+    func askReplicas() {
+        replication.asksReplicas = false
+        tellReplicas("*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n")
+    }
+
     /// REPLCONF ACK: how much of the history a replica has applied, and has on its disk.
     func noteAcknowledgement(_ connection: Connection, _ offset: Int, synced: Int?) {
         guard let replica = connection.replica, replica.isListed else { return }
@@ -130,7 +144,7 @@ extension Server {
         if let synced { replica.synced = max(replica.synced, synced) }
         replica.acknowledgedAt = clock.monotonicMilliseconds
         if replica.holdsStreamBack && replica.stage == .online { putOnline(connection) }
-        if !replication.waiters.isEmpty { serveCopyWaiters() }
+        if waiting.hasClients(waitingFor: .copies) { waiting.serveCopies(in: self) }
         if gate.contains(.tooFewReplicas) { countGoodReplicas() }
         if replication.failover != nil { goOnFailingOver() }
         if lifecycle.waitingStop != nil { goOnShuttingDown() }

@@ -169,9 +169,7 @@ extension Server {
 
     /// Clients that wait for a key are told that the server's part has changed.
     private func failWaitingClients() {
-        for connection in connections.all where connection.parked != nil {
-            _ = unblock(connection, .roleChange)
-        }
+        waiting.unblockAll([.keys, .copies, .shutdown], .roleChange, in: self)
     }
 
     // MARK: - Every second

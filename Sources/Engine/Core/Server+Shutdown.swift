@@ -70,34 +70,24 @@ extension Server {
             options: options,
             deadline: clock.monotonicMilliseconds + Int64(settings.shutdownTimeoutSeconds) * 1000)
         log.notice("Waiting for replicas before shutting down.")
-        beginPause(.writes, for: .shutdown, until: .max)
+        waiting.beginPause(.writes, for: .shutdown, until: .max, in: self)
         replication.asksReplicas = true
-    }
-
-    /// Makes the client of `call` wait for the end, or for the news that there will be none.
-    func parkUntilShutdown(_ call: inout Call) {
-        call.connection.gate.insert(.blocked)
-        call.connection.parked = ParkedRequest(call.arguments, command: call.command)
-        lifecycle.waitingStop?.clients.append(call.connection.id)
     }
 
     /// Ends, now that the replicas have everything or had their time.
     func goOnShuttingDown() {
-        guard let waiting = lifecycle.waitingStop,
-            areReplicasInSync || clock.monotonicMilliseconds >= waiting.deadline
+        guard let stop = lifecycle.waitingStop,
+            areReplicasInSync || clock.monotonicMilliseconds >= stop.deadline
         else { return }
         lifecycle.waitingStop = nil
-        if end(waiting.options) { return }
-        giveShutdownUp(waiting)
+        if end(stop.options) { return }
+        giveShutdownUp()
     }
 
-    private func giveShutdownUp(_ waiting: WaitingStop) {
+    private func giveShutdownUp() {
         lifecycle.stopRequest = nil
-        endPause(for: .shutdown)
-        for client in waiting.clients {
-            guard let connection = connections.find(id: client) else { continue }
-            _ = unblock(connection, .noShutdown)
-        }
+        waiting.endPause(for: .shutdown, in: self)
+        waiting.unblockAll([.shutdown], .noShutdown, in: self)
     }
 
     private func tellOfLaggingReplicas() {
@@ -154,9 +144,9 @@ extension Server {
         guard lifecycle.stopRequest != nil || lifecycle.waitingStop != nil, !lifecycle.shouldStop
         else { return false }
         lifecycle.stopRequest = nil
-        if let waiting = lifecycle.waitingStop {
+        if lifecycle.waitingStop != nil {
             lifecycle.waitingStop = nil
-            giveShutdownUp(waiting)
+            giveShutdownUp()
         }
         log.notice("Shutdown manually aborted.")
         return true

@@ -4,6 +4,8 @@
 /// transaction, its requests cost their test of the gates.
 struct TransactionState {
     var watched = WatchedKeys()
+    /// Set while EXEC runs: its commands look like one, and nobody is served in between.
+    var isRunning = false
     /// Transactions at rest, with room for the next client's.
     fileprivate var idle: ContiguousArray<Transaction> = []
     fileprivate static let mostIdle = 16
@@ -100,7 +102,7 @@ extension Server {
         let (arguments, command) = (call.arguments, call.command)
         let errors = call.reply.errorCount
         let before = call.reply.count
-        holdsWaitersBack = true
+        transactions.isRunning = true
         call.mayBlock = false
         call.reply.array(transaction.requests.count)
         leaveOutReply(&call, before)
@@ -114,7 +116,7 @@ extension Server {
             }
             leaveOutReply(&call, start)
         }
-        holdsWaitersBack = false
+        transactions.isRunning = false
         // What waiting clients do next is not part of it.
         if keyspace.interest.contains(.propagation) {
             keyspace.feed.endUnit()

@@ -41,11 +41,7 @@ final class Server {
     let closing = ConnectionList()
     /// Connections whose kept requests can go on.
     let resumed = ConnectionList()
-    var pause = PauseState()
-    /// Who waits for which key.
-    var blocked = BlockedKeys()
-    /// Set while several commands must look like one: nobody is served in between.
-    var holdsWaitersBack = false
+    let waiting = Waiting()
     /// Set while requests are repeated that were recorded.
     var isRepeating = false
     var transactions = TransactionState()
@@ -178,9 +174,9 @@ enum ServerTimer {
     /// More has to be given up for want of memory.
     case evict
     case resumeAccepting
-    case endPause
-    /// The time of a client that waits for a key is over.
-    case unblock(client: UInt64)
+    case pauseIsOver
+    /// The time of a client that waits is over.
+    case waitIsOver(client: UInt64)
     /// The sign of life for the service manager.
     case service
     /// What replication does once a second.
@@ -220,35 +216,6 @@ struct WaitingStop {
     let options: ShutdownOptions
     /// In monotonic milliseconds.
     let deadline: Int64
-    /// Who asked for it.
-    var clients: [UInt64] = []
-}
-
-/// CLIENT PAUSE.
-struct PauseState {
-    enum Kind: Int, Comparable {
-        case none, writes, all
-
-        static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
-    }
-
-    /// On whose behalf requests are put off; each has an end of its own.
-    enum Purpose {
-        case client, shutdown, failover
-    }
-
-    struct Wish {
-        var kind = Kind.none
-        /// The monotonic millisecond at which it ends.
-        var until: Int64 = 0
-    }
-
-    var wishes: [Purpose: Wish] = [:]
-    /// The strictest of all that is wished, and the timer of the wish that ends first.
-    var kind = Kind.none
-    var timer: TimerID?
-    /// Connections whose next request waits.
-    var waiting: ContiguousArray<Connection> = []
 }
 
 struct DebugSwitches {

@@ -229,7 +229,7 @@ import Testing
         let admin = WireClient(test.server)
         #expect(admin.exchange("CLIENT PAUSE 1000 WRITE\r\n") == "+OK\r\n")
         #expect(client.exchange("GET k\r\nSET k \"a\\x41 b\"\r\nGET k\r\n") == "$-1\r\n")
-        #expect(test.server.blockedCount == 1)
+        #expect(test.server.waiting.count == 1)
         #expect(test.server.flags(of: client.connection) == "bU")
         #expect(client.exchange("GET k\r\n") == "")
         test.advance(milliseconds: 999)
@@ -238,7 +238,7 @@ import Testing
         test.advance(milliseconds: 1)
         client.turn()
         #expect(client.take() == "+OK\r\n$4\r\naA b\r\n$4\r\naA b\r\n")
-        #expect(test.server.blockedCount == 0)
+        #expect(test.server.waiting.count == 0)
     }
 
     @Test func aPauseIsExtendedNeverShortened() {
@@ -386,7 +386,7 @@ import Testing
         #expect(!client.connection.watchesReadable)
         test.server.serveNext(client.connection)
         #expect(!client.connection.transport.isOpen)
-        #expect(test.server.blockedCount == 0)
+        #expect(test.server.waiting.count == 0)
     }
 
     @Test func whoIsClosedWhilePausedIsForgotten() {
@@ -396,7 +396,7 @@ import Testing
         admin.send("CLIENT PAUSE 100 WRITE\r\n")
         client.send("SET k 1\r\n")
         admin.send("CLIENT KILL ID \(client.connection.id)\r\n")
-        #expect(test.server.blockedCount == 0)
+        #expect(test.server.waiting.count == 0)
         test.advance(milliseconds: 100)
         admin.turn()
         #expect(test.run("GET", "k") == nil)

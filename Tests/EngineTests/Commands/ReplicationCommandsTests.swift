@@ -283,7 +283,7 @@ import Testing
         acknowledge(replicas[2], end + 100)
         #expect(writer.takeReplies() == [2])
         #expect(writer.run("WAIT", "2", "0") == 2)
-        #expect(server.server.replication.waiters.isEmpty)
+        #expect(server.server.waiting.count == 0)
     }
 
     @Test func `WAIT gives up in time, and tells how many there are`() {
@@ -296,7 +296,7 @@ import Testing
         #expect(writer.takeReplies() == [])
         pass(milliseconds: 1)
         #expect(writer.takeReplies() == [1])
-        #expect(server.server.replication.waiters.isEmpty)
+        #expect(server.server.waiting.count == 0)
         send(writer, "WAIT", "2", "100")
         send(server.connect(), "CLIENT", "UNBLOCK", "\(writer.connection.id)")
         #expect(writer.takeReplies() == [1])
@@ -509,14 +509,14 @@ import Testing
         endTurn()
         server.run("FAILOVER")
         server.run("CLIENT", "UNPAUSE")
-        #expect(server.server.pause.kind == .writes)
+        #expect(server.server.waiting.pause == .writes)
         server.run("CLIENT", "PAUSE", "100", "WRITE")
         server.run("FAILOVER", "ABORT")
-        #expect(server.server.pause.kind == .writes)
+        #expect(server.server.waiting.pause == .writes)
         pass(milliseconds: 99)
-        #expect(server.server.pause.kind == .writes)
+        #expect(server.server.waiting.pause == .writes)
         pass(milliseconds: 1)
-        #expect(server.server.pause.kind == .none)
+        #expect(server.server.waiting.pause == .none)
         #expect(server.run("SET", "a", "2") == "OK")
     }
 
@@ -524,13 +524,13 @@ import Testing
         _ = attach(port: 7001)
         server.run("SET", "a", "1")
         server.run("FAILOVER")
-        #expect(server.server.mustWait([.write]))
-        #expect(!server.server.mustWait([.readOnly]))
+        #expect(server.server.waiting.pause.holds([.write]))
+        #expect(!server.server.waiting.pause.holds([.readOnly]))
         server.run("CLIENT", "PAUSE", "100", "ALL")
-        #expect(server.server.mustWait([.readOnly]))
+        #expect(server.server.waiting.pause.holds([.readOnly]))
         pass(milliseconds: 100)
-        #expect(server.server.mustWait([.write]))
-        #expect(!server.server.mustWait([.readOnly]))
+        #expect(server.server.waiting.pause.holds([.write]))
+        #expect(!server.server.waiting.pause.holds([.readOnly]))
     }
 
     // MARK: - Slow replicas

@@ -3,6 +3,18 @@ import Testing
 @testable import Engine
 
 @Suite struct ShutdownCommandsTests {
+    @Test func `CLIENT UNBLOCK does not end the wait for replicas`() {
+        let server = TestServer()
+        let client = server.connect()
+        var call = Call(server: server.server, connection: client.connection)
+        server.server.waiting.begin(.shutdown, &call, until: nil)
+        #expect(server.run("CLIENT", "UNBLOCK", "\(client.connection.id)") == 0)
+        #expect(server.run("CLIENT", "UNBLOCK", "\(client.connection.id)", "ERROR") == 0)
+        server.server.waiting.unblockAll([.shutdown], .noShutdown, in: server.server)
+        #expect(
+            client.takeReplies() == [.error("ERR Errors trying to SHUTDOWN. Check logs.")])
+    }
+
     @Test(arguments: [
         ["FOO"], ["SAVE", "NOSAVE"], ["ABORT", "NOW"], ["NOSAVE", "ABORT"], ["NOW", "FOO"],
     ])

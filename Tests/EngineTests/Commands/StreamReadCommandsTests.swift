@@ -104,7 +104,7 @@ struct StreamReadCommandsTests {
         #expect(later.takeReplies() == [[[.bulk("s"), [entry("8-0", "a", "e")]]]])
         server.run("XADD", "t", "1", "a", "f")
         #expect(empty.takeReplies() == [[[.bulk("t"), [entry("1-0", "a", "f")]]]])
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
         #expect(server.server.keyspace.interest.isEmpty)
     }
 
@@ -113,7 +113,7 @@ struct StreamReadCommandsTests {
         server.advance(milliseconds: 101)
         server.server.runTimers()
         #expect(client.takeReplies() == [.nullArray])
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
     }
 
     @Test func `XREAD waits on when the key is deleted or is no stream`() {

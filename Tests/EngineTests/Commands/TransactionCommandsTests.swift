@@ -124,7 +124,7 @@ struct TransactionCommandsTests {
         queue("RPUSH", "l", "x")
         queue("BRPOP", "l", "0")
         #expect(server.run("EXEC") == [.nullArray, nil, 1, .bulks("l", "x")])
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
     }
 
     @Test func `those who wait are served afterwards`() {
@@ -137,7 +137,7 @@ struct TransactionCommandsTests {
         queue("LPOP", "l")
         #expect(server.run("EXEC") == [1, 1, 2, .bulk("b")])
         #expect(waiter.takeReplies() == [.bulks("l", "c")])
-        #expect(!server.server.holdsWaitersBack)
+        #expect(!server.server.transactions.isRunning)
     }
 
     @Test func `CLIENT REPLY inside takes effect at once`() {

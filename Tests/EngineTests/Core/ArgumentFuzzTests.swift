@@ -85,7 +85,7 @@ import Testing
         #expect(reader.isAtEnd, "malformed reply to \(text(arguments)), seed \(seed)")
         client.connection.reply.drain(client.connection.reply.count)
         // A client that waits for a key shall go on.
-        _ = client.server.unblock(client.connection, .timeout)
+        _ = client.server.waiting.unblock(client.connection, .timeout, in: client.server)
         client.connection.reply.drain(client.connection.reply.count)
         // What RESET, QUIT, CLIENT REPLY OFF and the like leave behind is not this test's matter.
         client.connection.session = Session()

@@ -185,7 +185,7 @@ import Testing
                 if maker.random.below(20) == 0 { client.run("MULTI") }
                 if maker.random.below(10) == 0 { client.run("EXEC") }
                 client.run(bytes: maker.request(for: rows[maker.random.below(rows.count)]))
-                _ = first.server.unblock(client.connection, .timeout)
+                _ = first.server.waiting.unblock(client.connection, .timeout, in: first.server)
                 first.advance(milliseconds: Int64(maker.random.below(3)))
             }
             client.run("EXEC")

@@ -211,7 +211,7 @@ import Testing
         client.send(request.map { Array($0.utf8) })
         let text = client.connection.reply.view.string
         client.connection.reply.drain(client.connection.reply.count)
-        _ = server.unblock(client.connection, .timeout)
+        _ = server.waiting.unblock(client.connection, .timeout, in: server)
         client.connection.reply.drain(client.connection.reply.count)
         client.connection.gate.subtract([.closing, .replyMuted, .queueing, .subscribed, .noTouch])
         client.connection.closesAfterReply = false

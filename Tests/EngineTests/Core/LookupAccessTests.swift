@@ -101,7 +101,7 @@ import Testing
 
         /// Lets a client that waits, or has left, be there for the next request.
         private func settle(_ client: TestClient, _ server: TestServer) {
-            _ = server.server.unblock(client.connection, .timeout)
+            _ = server.server.waiting.unblock(client.connection, .timeout, in: server.server)
             client.connection.reply.drain(client.connection.reply.count)
             let user = server.server.access.user(Array("u".utf8))
             client.connection.session = Session()

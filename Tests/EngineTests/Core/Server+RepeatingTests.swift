@@ -43,7 +43,7 @@ import Testing
                 if inTransaction { test.run("MULTI") }
                 let before = test.server.keyspace.feed.offset
                 test.client.run(bytes: request(for: row, &maker, test))
-                _ = test.server.unblock(test.client.connection, .timeout)
+                _ = test.server.waiting.unblock(test.client.connection, .timeout, in: test.server)
                 if inTransaction { test.run("EXEC") }
                 if test.server.keyspace.feed.offset > before { done.insert(inTransaction) }
                 if inTransaction { test.run("INCR", "alone") }

@@ -163,7 +163,7 @@ import Testing
         while reader.next() != nil {}
         client.connection.reply.drain(client.connection.reply.count)
         // A client that waits for a key shall go on.
-        _ = server.server.unblock(client.connection, .timeout)
+        _ = server.server.waiting.unblock(client.connection, .timeout, in: server.server)
         client.connection.reply.drain(client.connection.reply.count)
         client.connection.closesAfterReply = false
         return reader.isAtEnd

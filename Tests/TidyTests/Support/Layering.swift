@@ -13,15 +13,19 @@ struct Layering {
     ]
     /// Layer 3: state and rules of one feature each; they know no sibling.
     static let features: Set<String> = [
-        "Persistence", "Replication", "PubSub", "Transactions", "Blocking", "Tracking",
+        "Persistence", "Replication", "PubSub", "Transactions", "Tracking",
         "Scripting", "Cluster", "Access", "Config", "Observability",
     ]
+    /// Layer 4, beside Core: what goes on beside the execution of commands, with state of its own.
+    ///
+    /// A room is handed the server; it knows no other room.
+    static let rooms: Set<String> = ["Waiting"]
     /// The one file of a feature that its siblings may mention: plain fields, no behaviour.
     static let sharedFeatureFile = "Settings"
 
     static var folders: Set<String> {
         Set(floors.keys).union(["Values", "Keyspace", "Core", "Commands", "Program"])
-            .union(features)
+            .union(features).union(rooms)
     }
 
     /// The folders a file in `folder` may mention besides its own; nil for an unknown folder.
@@ -30,11 +34,14 @@ struct Layering {
         switch folder {
         case "Values": return floor
         case "Keyspace": return floor.union(["Values"])
-        case "Core": return floor.union(["Values", "Keyspace"]).union(features)
+        case "Core": return floor.union(["Values", "Keyspace"]).union(features).union(rooms)
         case "Commands": return folders.subtracting(["Commands", "Program"])
         case "Program": return folders.subtracting(["Program"])
         default:
             if features.contains(folder) { return floor.union(["Values", "Keyspace"]) }
+            if rooms.contains(folder) {
+                return floor.union(["Values", "Keyspace", "Core"]).union(features)
+            }
             return floors[folder]
         }
     }

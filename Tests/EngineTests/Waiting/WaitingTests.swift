@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 /// Waiting for keys, with a clock that is moved by hand.
-struct ServerBlockingTests {
+struct WaitingTests {
     let server = TestServer()
 
     private func send(_ client: TestClient, _ words: String...) {
@@ -29,7 +29,49 @@ struct ServerBlockingTests {
         #expect(server.run("BRPOP", "b", "0") == .bulks("b", "4"))
         #expect(server.run("BLMPOP", "0", "1", "b", "LEFT") == [.bulk("b"), .bulks("2")])
         #expect(server.run("BLMOVE", "b", "c", "LEFT", "LEFT", "0") == .bulk("3"))
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
+    }
+
+    // MARK: - One record for each wait
+
+    /// Clients that wait for all there is, and everything that ends a wait, at random.
+    @Test func `records, lists and gates say the same whatever happens`() {
+        var random = SeededRandom.make()
+        var clients = (0..<6).map { _ in server.connect() }
+        let waits = [
+            "BLPOP a b 0", "BLPOP a 0.02", "BZPOPMIN z 0", "XREAD BLOCK 0 STREAMS s $",
+            "XREADGROUP GROUP g c BLOCK 30 STREAMS s >", "WAIT 1 0", "WAIT 1 20",
+            "BLMOVE a b LEFT LEFT 0",
+        ]
+        let others = [
+            "RPUSH a 1", "RPUSH b 1 2", "DEL a b z s", "ZADD z 1 m", "XADD s * f v", "SET s x",
+            "XGROUP CREATE s g $ MKSTREAM", "FLUSHALL", "SWAPDB 0 1", "CLIENT PAUSE 20 ALL",
+            "CLIENT PAUSE 30 WRITE", "CLIENT UNPAUSE", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE",
+            "MULTI", "EXEC", "SELECT 1", "SELECT 0", "CLIENT REPLY SKIP",
+        ]
+        for _ in 0..<3000 {
+            let place = random.below(clients.count)
+            let client = clients[place]
+            let isHalted = !client.connection.gate.isDisjoint(with: .halted)
+            switch random.below(10) {
+            case 0..<4 where !isHalted:
+                client.send(
+                    waits[random.below(waits.count)].split(separator: " ").map { Array($0.utf8) })
+            case 4..<7 where !isHalted:
+                client.send(
+                    others[random.below(others.count)].split(separator: " ").map { Array($0.utf8) })
+            case 7:
+                let reason: Waiting.Reason = random.below(2) == 0 ? .timeout : .error
+                _ = server.server.waiting.unblock(client.connection, reason, in: server.server)
+            case 8 where random.below(4) == 0:
+                server.server.close(client.connection, "")
+                clients[place] = server.connect()
+            default: pass(milliseconds: Int64(random.below(15)))
+            }
+            server.server.waiting.checkInvariants(in: server.server)
+        }
+        for client in clients { server.server.close(client.connection, "") }
+        #expect(server.server.waiting.count == 0)
     }
 
     @Test func `serves in the order of waiting`() {
@@ -51,7 +93,7 @@ struct ServerBlockingTests {
         server.run("SET", "a", "string")
         server.run("RPUSH", "b", "1", "2")
         #expect(client.takeReplies() == [.bulks("b", "2")])
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
     }
 
     @Test func `INFO counts the keys that somebody waits for`() {
@@ -128,7 +170,7 @@ struct ServerBlockingTests {
         pass(milliseconds: 1)
         #expect(client.takeReplies() == [.nullArray])
         #expect(!client.connection.gate.contains(.blocked))
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
         #expect(client.run("PING") == "PONG")
         server.run("RPUSH", "l", "x")
         #expect(client.takeReplies() == [])
@@ -165,16 +207,16 @@ struct ServerBlockingTests {
         call.arguments = arguments.view
         #expect(throws: Never.self) { try BlockingListCommands.blpop(&call) }
         #expect(call.reply.view == "*-1\r\n")
-        #expect(server.server.blocked.isEmpty)
+        #expect(server.server.waiting.keyCount == 0)
     }
 
     @Test func `who is held back is served when that is over`() {
         let client = waiting("BLPOP", "l", "0")
-        server.server.holdsWaitersBack = true
+        server.server.transactions.isRunning = true
         server.run("RPUSH", "l", "a")
         server.run("RPUSH", "l", "b")
         #expect(client.takeReplies() == [])
-        server.server.holdsWaitersBack = false
+        server.server.transactions.isRunning = false
         server.server.followEvents()
         #expect(client.takeReplies() == [.bulks("l", "a")])
     }
@@ -192,7 +234,7 @@ struct ServerBlockingTests {
             server.run("RPUSH", "l", "\(index)")
             #expect(clients[index].takeReplies() == [.bulks("l", "\(index)")])
         }
-        #expect(server.server.blocked.count == 9900)
+        #expect(server.server.waiting.count == 9900)
         server.run("SET", "other", "x")
         #expect(!server.server.keyspace.hasEvents)
     }
