@@ -4,7 +4,7 @@ enum ClientCommands {
     static var table: [Command] {
         [
             Command(
-                "CLIENT", [], group: .connection, since: "2.4.0",
+                "CLIENT", [.keepsCachingException], group: .connection, since: "2.4.0",
                 "Holds the commands about client connections.",
                 subcommands: aboutOneself + aboutTracking + aboutOthers)
         ]

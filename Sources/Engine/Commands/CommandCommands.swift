@@ -73,7 +73,7 @@ enum CommandCommands {
         reply.array(10)
         reply.bulk(row.fullName)
         reply.integer(row.command.arity.number)
-        names(CommandFlags.names, of: row.flags.rawValue, &reply)
+        names(CommandFlags.names, of: UInt32(truncatingIfNeeded: row.flags.rawValue), &reply)
         reply.integer(row.firstKey)
         reply.integer(row.lastKey)
         reply.integer(row.keyStep)

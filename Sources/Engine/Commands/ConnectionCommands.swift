@@ -19,7 +19,8 @@ enum ConnectionCommands {
                 syntax: "[protover [AUTH username password] [SETNAME clientname]]",
                 secrets: helloSecrets, hello),
             Command(
-                "PING", .atLeast(1), [.fast, .whileSubscribed, .framesChanges], [.connection],
+                "PING", .atLeast(1), [.fast, .whileSubscribed, .framesChanges, .refusedUnsaved],
+                [.connection],
                 group: .connection, since: "1.0.0",
                 "Replies PONG, or the message given.", syntax: "[message]",
                 tips: ["request_policy:all_shards", "response_policy:all_succeeded"], ping),

@@ -48,7 +48,7 @@ enum GenericCommands {
                 since: "1.0.0", "Renames a key if nothing has the new name.",
                 syntax: "key newkey", renamenx),
             Command(
-                "TOUCH", .atLeast(2), [.readOnly, .fast], [.keyspace], group: .generic,
+                "TOUCH", .atLeast(2), [.readOnly, .fast, .marksAccess], [.keyspace], group: .generic,
                 keys: [.from(1, last: -1, step: 1, .readOnly, [])], since: "3.2.1",
                 "Marks keys as just accessed and counts those that exist.",
                 syntax: "key [key ...]",

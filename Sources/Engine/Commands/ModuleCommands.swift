@@ -8,7 +8,9 @@ enum ModuleCommands {
         ]
     }
 
-    private static let changing: CommandFlags = [.admin, .noScript, .noAsyncLoading, .protected]
+    private static let changing: CommandFlags = [
+        .admin, .noScript, .noAsyncLoading, .protected, .loadsModules,
+    ]
 
     private static var subcommands: [Command] {
         [

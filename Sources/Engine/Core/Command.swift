@@ -106,7 +106,7 @@ enum Arity: Sendable, Equatable {
 
 /// What the gates and COMMAND INFO know of a command; bit order is print order.
 struct CommandFlags: OptionSet, Sendable {
-    let rawValue: UInt32
+    let rawValue: UInt64
 
     static let write = CommandFlags(rawValue: 1 << 0)
     static let readOnly = CommandFlags(rawValue: 1 << 1)
@@ -147,6 +147,15 @@ struct CommandFlags: OptionSet, Sendable {
     static let runsQueue = CommandFlags(rawValue: 1 << 29)
     /// May be sent by a subscriber that speaks RESP2.
     static let whileSubscribed = CommandFlags(rawValue: 1 << 30)
+
+    /// Refused as writes are while the data cannot be saved: what monitors servers is to notice.
+    static let refusedUnsaved = CommandFlags(rawValue: 1 << 31)
+    /// Is there to mark accesses, also for a client that leaves them unmarked.
+    static let marksAccess = CommandFlags(rawValue: 1 << 32)
+    /// Protected by the setting for modules, not by that for debugging.
+    static let loadsModules = CommandFlags(rawValue: 1 << 33)
+    /// A container whose subcommands do not use up CLIENT CACHING.
+    static let keepsCachingException = CommandFlags(rawValue: 1 << 34)
 
     /// The names of the printed flags, by bit.
     static let names = [

@@ -216,7 +216,7 @@ extension Server {
     /// A request that fails is told of, and the next is repeated; but not where a whole transaction was
     /// left out.
     private func repeatRequest(_ call: inout Call, _ name: String) throws(AppendOnlyError) {
-        switch repeatRecorded(&call, isObserved: false) {
+        switch repeatRecorded(&call, for: .file) {
         case .done: return
         case .failed(let error):
             guard error.hasPrefix("EXECABORT") else { return }

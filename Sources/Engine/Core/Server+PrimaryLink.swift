@@ -374,7 +374,7 @@ extension Server {
 
     private func repeatRequest(_ call: inout Call) {
         call.connection.lastInteraction = clock.monotonicMilliseconds
-        switch repeatRecorded(&call, isObserved: true) {
+        switch repeatRecorded(&call, for: .primary) {
         case .done, .failed: return
         case .unknown:
             noteUnexpected(

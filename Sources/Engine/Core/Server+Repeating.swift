@@ -25,8 +25,8 @@ extension Server {
 
     /// Executes the request in `call`, or puts it into the queue of the transaction that it is part of.
     ///
-    /// - Parameter isObserved: it counts as a command, and others hear of its effects.
-    func repeatRecorded(_ call: inout Call, isObserved: Bool) -> Repetition {
+    /// - Parameter origin: `.primary` or `.file`.
+    func repeatRecorded(_ call: inout Call, for origin: Origin) -> Repetition {
         let number = call.command
         guard number >= 0, !commands.index.isContainer(number),
             commands.index.accepts(call.arguments.count, number)
@@ -42,10 +42,8 @@ extension Server {
         let errors = call.reply.errorCount
         if call.connection.gate.contains(.queueing) && !flags.contains(.immediate) {
             enqueue(&call, number, flags)
-        } else if isObserved {
-            run(&call, number)
         } else {
-            runUncounted(&call, number)
+            run(&call, number, for: origin)
         }
         var outcome = Repetition.done
         if call.reply.errorCount != errors {

@@ -65,10 +65,14 @@ extension Server {
         }
         // CLIENT CACHING is for one command, which may be queued; CLIENT itself does not count.
         if connection.session.tracking.makesException && call.mayBlock
-            && !connection.gate.contains(.queueing) && !row.fullName.hasPrefix("client|")
+            && !connection.gate.contains(.queueing) && !keepsCachingException(row)
         {
             connection.session.tracking.makesException = false
         }
+    }
+
+    private func keepsCachingException(_ row: CommandTable.Row) -> Bool {
+        row.container >= 0 && commands[row.container].flags.contains(.keepsCachingException)
     }
 
     /// Forgets keys beyond `tracking-table-max-keys`, a hundred more at each call that does not

@@ -99,21 +99,16 @@ extension Server {
     func runQueue(_ call: inout Call) {
         guard let transaction = call.connection.transaction else { return }
         forgetWatches(call.connection)
-        let (arguments, command) = (call.arguments, call.command)
         let errors = call.reply.errorCount
         let before = call.reply.count
         transactions.isRunning = true
-        call.mayBlock = false
         call.reply.array(transaction.requests.count)
         leaveOutReply(&call, before)
         for index in 0..<transaction.requests.count {
-            call.arguments = transaction.requests.arguments(at: index)
-            call.command = transaction.requests.command(at: index)
             let start = call.reply.count
-            if !call.connection.gate.contains(.restricted) || isStillAllowed(&call) {
-                run(&call, call.command)
-                if gate.contains(.writableReplica) { noteOwnDeadlines(call) }
-            }
+            runInside(
+                &call, transaction.requests.arguments(at: index),
+                command: transaction.requests.command(at: index), for: .queue)
             leaveOutReply(&call, start)
         }
         transactions.isRunning = false
@@ -122,9 +117,7 @@ extension Server {
             keyspace.feed.endUnit()
             call.connection.historyEnd = historyEnd
         }
-        call.mayBlock = true
-        (call.arguments, call.command) = (arguments, command)
-        call.connection.lastCommand = command
+        call.connection.lastCommand = call.command
         // They are counted where they happened, and are none of EXEC's.
         call.reply.disownErrors(since: errors)
         endTransaction(call.connection)

@@ -17,8 +17,8 @@ struct RequestQueue: ~Copyable {
         let block: Int
         let offset: Int
         /// Flags of commands: of this request and all before it, some have these, all have those.
-        let flags: UInt32
-        let commonFlags: UInt32
+        let flags: UInt64
+        let commonFlags: UInt64
     }
 
     private struct Block {
@@ -51,9 +51,9 @@ struct RequestQueue: ~Copyable {
     var count: Int { requests.count }
 
     /// The union of the flags of what is queued, as a word of the command table.
-    var flags: UInt32 { requests.last?.flags ?? 0 }
+    var flags: UInt64 { requests.last?.flags ?? 0 }
     /// Their intersection; all of them while nothing is queued.
-    var commonFlags: UInt32 { requests.last?.commonFlags ?? .max }
+    var commonFlags: UInt64 { requests.last?.commonFlags ?? .max }
 
     /// Bytes set aside.
     var memoryBytes: Int {
@@ -66,7 +66,7 @@ struct RequestQueue: ~Copyable {
     // MARK: - Filling
 
     /// Keeps a copy of a request; false, and nothing happens, where there is no memory for it.
-    mutating func append(_ arguments: Arguments, command: Int32, flags: UInt32) -> Bool {
+    mutating func append(_ arguments: Arguments, command: Int32, flags: UInt64) -> Bool {
         let count = arguments.count
         var bytes = 0
         for index in 0..<count { bytes &+= arguments[index].count }

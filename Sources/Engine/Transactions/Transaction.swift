@@ -23,7 +23,7 @@ final class Transaction {
     var memoryBytes: Int { requests.memoryBytes + failures.capacity * 8 + watchMemory }
 
     /// Queues a copy of a request; false where there is no memory for it.
-    func append(_ arguments: Arguments, command: Int32, flags: UInt32) -> Bool {
+    func append(_ arguments: Arguments, command: Int32, flags: UInt64) -> Bool {
         requests.append(arguments, command: command, flags: flags)
     }
 

@@ -12,7 +12,7 @@ struct TransactionTests {
         var random = SeededRandom.make()
         var queue = RequestQueue()
         var model: [[String]] = []
-        var flags: [UInt32] = []
+        var flags: [UInt64] = []
         for step in 0..<4000 {
             switch random.below(10) {
             case 0 where !model.isEmpty:
@@ -29,7 +29,7 @@ struct TransactionTests {
                     String(repeating: "\(random.below(10))", count: random.below(longest))
                 }
                 let owned = OwnedArguments(words.map { Array($0.utf8) })
-                flags.append(UInt32(truncatingIfNeeded: random.next()) | 1)
+                flags.append(UInt64(truncatingIfNeeded: random.next()) | 1)
                 let isKept = queue.append(
                     owned.view, command: Int32(step), flags: flags[flags.count - 1])
                 #expect(isKept)

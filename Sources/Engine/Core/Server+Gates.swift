@@ -1,150 +1,8 @@
-import Reactor
-
-/// From a request to its handler: lookup, gates in order, run, afterwards.
+/// What stands between a request and its handler: errors for what is no command, and the gates in order.
 ///
 /// The order of the gates is observable (it decides which error a client sees) and equals that of
-/// Redis. While nothing special goes on, all gates together are one test of two words.
+/// Redis. While nothing special goes on, all gates together are one test of two words, in `execute`.
 extension Server {
-    /// Executes the request in `call.arguments`; `number` is its command, -1 if there is none.
-    @inline(__always)
-    func execute(_ call: inout Call, _ number: Int32) {
-        call.command = number
-        guard number >= 0, !commands.index.isContainer(number),
-            commands.index.accepts(call.arguments.count, number)
-        else { return reject(&call, number) }
-        if gate.rawValue | call.connection.gate.rawValue != 0 {
-            guard passesGates(&call, number) else { return }
-        }
-        run(&call, number)
-    }
-
-    /// Runs the handler and does what follows from it.
-    @inline(__always)
-    func run(_ call: inout Call, _ number: Int32) {
-        let errorsBefore = call.reply.errorCount
-        let lengthBefore = call.reply.count
-        let changesBefore = keyspace.counters.changes
-        call.connection.lastCommand = number
-        // Reading the counter costs as much as a lookup: one command ends where the next begins.
-        let start = call.endTicks != 0 ? call.endTicks : TickScale.ticks()
-        do throws(CommandError) {
-            try commands.index.run(number, &call)
-        } catch {
-            fail(&call, error, lengthBefore)
-        }
-        call.endTicks = TickScale.ticks()
-        let elapsed = call.endTicks &- start
-        statistics.record(number, ticks: elapsed)
-        call.connection.commandCount &+= 1
-        if call.reply.errorCount != errorsBefore { noteFailure(&call, number) }
-        if elapsed >= attention.ticks || call.reply.count >= attention.replyBytes {
-            look(at: &call, number, ticks: elapsed, replyBytes: call.reply.count &- lengthBefore)
-            call.endTicks = 0
-        }
-        if !keyspace.interest.isEmpty { followEffects(of: &call, changesBefore: changesBefore) }
-    }
-
-    /// Runs the handler alone: what is repeated from a file is told to nobody.
-    func runUncounted(_ call: inout Call, _ number: Int32) {
-        let lengthBefore = call.reply.count
-        do throws(CommandError) {
-            try commands.index.run(number, &call)
-        } catch {
-            fail(&call, error, lengthBefore)
-        }
-    }
-
-    /// Runs a command that waits once more, on one of its keys alone.
-    ///
-    /// - Returns: whether it waits on.
-    func runAgain(
-        _ request: Arguments, command: Int32, of connection: Connection, onKeyAt argument: Int
-    ) -> Bool {
-        var call = Call(server: self, connection: connection)
-        call.command = command
-        call.arguments = request
-        call.appearedKey = argument
-        let outer = speaker
-        takeOutput(&call)
-        let before = call.reply.count
-        let changesBefore = keyspace.counters.changes
-        let start = TickScale.ticks()
-        let mayRun = perform(&call)
-        if keyspace.interest.contains(.propagation) {
-            propagate(call, changesBefore: changesBefore)
-        }
-        checkOutputLimit(&call)
-        if mayRun && !call.blocks { lookAgain(call, ticks: TickScale.ticks() &- start) }
-        if connection.gate.contains(.replyMuted) { call.reply.truncate(to: before) }
-        let waitsOn = call.blocks
-        giveOutputBack(&call)
-        speaker = outer
-        return waitsOn
-    }
-
-    /// Runs the command of `call`; false, and an error, if its user has lost the right to it
-    /// meanwhile.
-    private func perform(_ call: inout Call) -> Bool {
-        if call.connection.gate.contains(.restricted), !passesAccess(&call, call.command) {
-            statistics.countError(call.reply.lastError)
-            statistics.countRejected(call.command)
-            return false
-        }
-        do throws(CommandError) {
-            try commands.index.run(call.command, &call)
-        } catch {
-            call.reply.error(error)
-            statistics.countError(call.reply.lastError)
-            statistics.countFailed(call.command)
-        }
-        return true
-    }
-
-    /// An error stands alone: a reply begun before memory ran out is taken back.
-    @inline(never)
-    func fail(_ call: inout Call, _ error: CommandError, _ lengthBefore: Int) {
-        if case .replied = error { return }
-        call.reply.truncate(to: lengthBefore)
-        call.reply.error(error)
-    }
-
-    @inline(never)
-    private func noteFailure(_ call: inout Call, _ number: Int32) {
-        if call.reply.isOverLimit { return overflow(call.connection) }
-        statistics.countError(call.reply.lastError)
-        statistics.countFailed(number)
-        // What EXEC runs; its own errors are told of where it was repeated.
-        if call.connection.gate.contains(.primary) && transactions.isRunning {
-            noteFailedRepetition(call, number)
-        }
-    }
-
-    /// Hands the effects of a command to whoever follows the keyspace.
-    @inline(never)
-    private func followEffects(of call: inout Call, changesBefore: Int) {
-        if keyspace.interest.contains(.propagation) {
-            propagate(call, changesBefore: changesBefore)
-        }
-        guard keyspace.hasEvents else { return }
-        // Others' time is not the next command's.
-        call.endTicks = 0
-        followEvents()
-        releaseMessagesAfterCommand(&call)
-    }
-
-    /// Hands the recorded effects, those of `speaker` or of nobody, to whoever follows the keyspace.
-    func followEvents() {
-        repeat {
-            for event in keyspace.takeEvents() {
-                if keyspace.interest.contains(.blocked) { waiting.note(event) }
-                if keyspace.interest.contains(.watchers) { noteForWatchers(event) }
-                if keyspace.interest.contains(.tracking) { noteForTracking(event, by: speaker) }
-                if keyspace.interest.contains(.notifications) { notify(event) }
-            }
-            // What EXEC runs is one step: nobody is served in between.
-        } while (!transactions.isRunning && waiting.serveNextLine(in: self)) || keyspace.hasEvents
-    }
-
     // MARK: - Refusals
 
     /// No such command, no such subcommand, or the wrong number of arguments.
@@ -152,7 +10,7 @@ extension Server {
     /// Two kinds come here without being refused: the one container that also stands alone
     /// (COMMAND), and protected commands, for which the index accepts no number of arguments.
     @inline(never)
-    private func reject(_ call: inout Call, _ number: Int32) {
+    func reject(_ call: inout Call, _ number: Int32) {
         if number >= 0 && commands[number].accepts(call.arguments.count)
             && commands.index.flags(number).contains(.protected)
         {
@@ -190,11 +48,11 @@ extension Server {
 
     /// A command that may take over the machine: only if the configuration allows it.
     private func executeProtected(_ call: inout Call, _ number: Int32) {
-        let isDebug = commands[number].fullName == "debug"
-        let access = isDebug ? settings.debugCommandAccess : settings.moduleCommandAccess
+        let loadsModules = commands.index.flags(number).contains(.loadsModules)
+        let access = loadsModules ? settings.moduleCommandAccess : settings.debugCommandAccess
         guard allows(access, for: call.connection) else {
-            let name = isDebug ? "DEBUG" : "MODULE"
-            let option = isDebug ? "enable-debug-command" : "enable-module-command"
+            let name = loadsModules ? "MODULE" : "DEBUG"
+            let option = loadsModules ? "enable-module-command" : "enable-debug-command"
             let before = call.reply.count
             call.reply.error(
                 "ERR \(name) command not allowed. If the \(option) option is set to \"local\", "
@@ -247,7 +105,7 @@ extension Server {
     ///
     /// False: refused or put off.
     @inline(never)
-    private func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
+    func passesGates(_ call: inout Call, _ number: Int32) -> Bool {
         if gate.contains(.stopping) { return false }
         if call.connection.gate.contains(.replica) {
             runForReplica(&call, number)
@@ -301,7 +159,7 @@ extension Server {
             call.reply.error("OOM command not allowed when used memory > 'maxmemory'.")
             return true
         }
-        guard let refusal = refusal(call.connection, number, flags) else { return false }
+        guard let refusal = refusal(call.connection, flags) else { return false }
         call.reply.error(refusal)
         return true
     }
@@ -330,12 +188,12 @@ extension Server {
     }
 
     /// Why the server cannot run such a command now.
-    private func refusal(
-        _ connection: Connection, _ number: Int32, _ flags: CommandFlags
+    func refusal(
+        _ connection: Connection, _ flags: CommandFlags
     ) -> String? {
         if gate.contains(.saveFailed) && settings.stopsWritesOnSaveError
             && !settings.savePoints.isEmpty
-            && (flags.contains(.write) || commands[number].fullName == "ping")
+            && !flags.isDisjoint(with: [.write, .refusedUnsaved])
         {
             return """
                 MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
@@ -346,7 +204,7 @@ extension Server {
                 """
         }
         if gate.contains(.appendFailed)
-            && (flags.contains(.write) || commands[number].fullName == "ping")
+            && !flags.isDisjoint(with: [.write, .refusedUnsaved])
         {
             return appendRefusal
         }
@@ -403,7 +261,8 @@ extension Server {
     private func runPeculiarly(_ call: inout Call, _ number: Int32, _ before: Int) {
         // TOUCH is there to mark accesses.
         let leavesUntouched =
-            call.connection.gate.contains(.noTouch) && commands[number].fullName != "touch"
+            call.connection.gate.contains(.noTouch)
+            && !commands.index.flags(number).contains(.marksAccess)
         beginMuting(call.connection)
         let mode = call.connection.session.replyMode
         if leavesUntouched { keyspace.leavesAccessUntouched = true }
