@@ -29,7 +29,7 @@ release_binary = $(or $(APUS_BINARY),$(abspath $(release)))
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test unit integration conformance torture format lint tidy \
-        check asan hotpath bench bench-memory bench-expiry \
+        check asan hotpath instructions bench bench-memory bench-expiry \
         bench-persistence bench-replication bench-snapshot bench-report charts scaling peers docs \
         verify-unit verify-docker install clean
 
@@ -79,12 +79,16 @@ tidy: ## complain about layering, banned words and missing tests
 check: lint tidy unit ## what to run before a commit
 
 # What servers of tests hold when they end is left to the system, as a server does.
-asan: ## the engine's tests under the address sanitizer
-	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --scratch-path $(SCRATCH)/asan --sanitize=address --filter EngineTests $(TESTFLAGS)
+asan: ## the engine's tests under the address sanitizer; ONLY="FuzzTests" for some
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --scratch-path $(SCRATCH)/asan --sanitize=address --filter "$(or $(ONLY),EngineTests)" $(TESTFLAGS)
 
 hotpath: release ## count retains, allocations and generic calls in the hot symbols
 	@Scripts/deps hotpath
 	Scripts/hotpath "$(release_binary)"
+
+instructions: release ## count the instructions of common requests, and fail where there are more than were
+	@Scripts/deps instructions
+	Scripts/instructions "$(release_binary)" $(ARGS)
 
 bench: release ## throughput and CPU per request against redis-server and the peers
 	@Scripts/deps bench
