@@ -10,7 +10,8 @@ struct LayeringTests {
 
     /// Only these folders of the engine may speak of descriptors, events and clocks.
     private static let seesReactor: Set<String> = [
-        "Program", "Core", "Waiting", "Persistence", "Replication", "Cluster", "Observability",
+        "Program", "Core", "Waiting", "Memory", "Persistence", "Replication", "Cluster",
+        "Observability",
     ]
 
     @Test func `the kernel and Lua are imported where they belong`() {

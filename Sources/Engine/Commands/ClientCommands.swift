@@ -174,7 +174,7 @@ enum ClientCommands {
     static func noEvict(_ call: inout Call) throws(CommandError) {
         call.connection.session.isSparedFromEviction = try readSwitch(call)
         // There may be somebody to close now.
-        call.server.clientMemory.mayEvict = true
+        call.server.clientMemory.tryAgain()
         call.reply.ok()
     }
 

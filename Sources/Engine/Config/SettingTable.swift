@@ -49,14 +49,13 @@ struct SettingFlags: OptionSet, Sendable {
 
 /// What Core does after a directive changed; it may fail, and then the old settings return.
 enum SettingEffect: Sendable, Hashable {
-    /// Whoever obeys the setting reads it anew each time.
+    /// Whoever obeys the setting reads it anew each time, or takes it over with all others.
     case none
-    case listeners, maxClients, outputLimits, maxMemory, maxMemoryClients, encodings
-    case directory, hz, processTitle, oomScore, locale
-    case logLevel, logFormat, crashHandlers, watchdog, slowLog
-    case saveParameters, appendOnly, appendSync
-    case replicationBacklog, goodReplicas
-    case password, keyspaceEvents, cluster, tls
+    case listeners, maxClients, maxMemory
+    case directory, processTitle, oomScore, locale
+    case crashHandlers, watchdog
+    case appendOnly, replicationBacklog
+    case password, tls
 }
 
 /// A refused CONFIG SET, whose `message` is the reply behind `-`.
@@ -285,7 +284,7 @@ enum SettingTable {
             .integer(\.defaultProtocolVersion, 2...3), [.immutable, .hidden]),
         Setting(
             "client-output-buffer-limit",
-            .special(.clientOutputLimits), [.multiArgument], effect: .outputLimits),
+            .special(.clientOutputLimits), [.multiArgument]),
         Setting(
             "client-query-buffer-limit",
             .memory(\.clientQueryBufferBytes, 1_048_576...Int.max), [.debug]),
@@ -304,8 +303,8 @@ enum SettingTable {
         Setting("supervised", .choice(\.supervision), [.immutable]),
         Setting("dir", .special(.directory), [.protected, .denyLoading], effect: .directory),
         Setting("databases", .integer(\.databaseCount, .positive32), [.immutable]),
-        Setting("hz", .integer(\.hz, .natural32), effect: .hz),
-        Setting("dynamic-hz", .flag(\.hasDynamicHz), [.moot], effect: .hz),
+        Setting("hz", .integer(\.hz, .natural32)),
+        Setting("dynamic-hz", .flag(\.hasDynamicHz), [.moot]),
         Setting("shutdown-timeout", .integer(\.shutdownTimeoutSeconds, .natural32)),
         Setting(
             "shutdown-on-sigint",
@@ -344,10 +343,10 @@ enum SettingTable {
     ]
 
     private static let loggingRows: [Setting] = [
-        Setting("loglevel", .choice(\.logLevel), effect: .logLevel),
+        Setting("loglevel", .choice(\.logLevel)),
         Setting("logfile", .text(\.logFile), [.immutable]),
-        Setting("log-format", .choice(\.logFormat), effect: .logFormat),
-        Setting("log-timestamp-format", .choice(\.logTimestampFormat), effect: .logFormat),
+        Setting("log-format", .choice(\.logFormat)),
+        Setting("log-timestamp-format", .choice(\.logTimestampFormat)),
         Setting("hide-user-data-from-log", .flag(\.hidesUserDataFromLog)),
         Setting("syslog-enabled", .flag(\.syslogEnabled), [.immutable]),
         Setting("syslog-ident", .text(\.syslogIdentity), [.immutable]),
@@ -372,7 +371,7 @@ enum SettingTable {
         Setting("maxmemory-eviction-tenacity", .integer(\.evictionTenacity, 0...100)),
         Setting(
             "maxmemory-clients",
-            .memoryOrPercent(\.maxMemoryClients), effect: .maxMemoryClients),
+            .memoryOrPercent(\.maxMemoryClients)),
         Setting("lfu-log-factor", .integer(\.lfuLogFactor, .natural32)),
         Setting("lfu-decay-time", .integer(\.lfuDecayMinutes, .natural32)),
         Setting("active-expire-effort", .integer(\.activeExpireEffort, 1...10)),
@@ -404,44 +403,44 @@ enum SettingTable {
     private static let encodingsRows: [Setting] = [
         Setting(
             "hash-max-listpack-entries", aliases: ["hash-max-ziplist-entries"],
-            .integer(\.hashMaxListpackEntries, .natural), effect: .encodings),
+            .integer(\.hashMaxListpackEntries, .natural)),
         Setting(
             "hash-max-listpack-value", aliases: ["hash-max-ziplist-value"],
-            .memory(\.hashMaxListpackValueBytes, .natural), effect: .encodings),
+            .memory(\.hashMaxListpackValueBytes, .natural)),
         Setting(
             "list-max-listpack-size", aliases: ["list-max-ziplist-size"],
-            .integer(\.listMaxListpackSize, .anyInt32), effect: .encodings),
+            .integer(\.listMaxListpackSize, .anyInt32)),
         Setting(
             "list-compress-depth",
-            .integer(\.listCompressDepth, .natural32), [.debug], effect: .encodings),
+            .integer(\.listCompressDepth, .natural32), [.debug]),
         Setting(
             "set-max-intset-entries",
-            .integer(\.setMaxIntsetEntries, .natural), effect: .encodings),
+            .integer(\.setMaxIntsetEntries, .natural)),
         Setting(
             "set-max-listpack-entries",
-            .integer(\.setMaxListpackEntries, .natural), effect: .encodings),
+            .integer(\.setMaxListpackEntries, .natural)),
         Setting(
             "set-max-listpack-value",
-            .integer(\.setMaxListpackValueBytes, .natural), effect: .encodings),
+            .integer(\.setMaxListpackValueBytes, .natural)),
         Setting(
             "zset-max-listpack-entries", aliases: ["zset-max-ziplist-entries"],
-            .integer(\.sortedSetMaxListpackEntries, .natural), effect: .encodings),
+            .integer(\.sortedSetMaxListpackEntries, .natural)),
         Setting(
             "zset-max-listpack-value", aliases: ["zset-max-ziplist-value"],
-            .memory(\.sortedSetMaxListpackValueBytes, .natural), effect: .encodings),
+            .memory(\.sortedSetMaxListpackValueBytes, .natural)),
         Setting(
             "hll-sparse-max-bytes",
-            .memory(\.hyperLogLogSparseMaxBytes, .natural), effect: .encodings),
+            .memory(\.hyperLogLogSparseMaxBytes, .natural)),
         Setting(
             "stream-node-max-bytes",
-            .memory(\.streamNodeMaxBytes, .natural), effect: .encodings),
+            .memory(\.streamNodeMaxBytes, .natural)),
         Setting(
             "stream-node-max-entries",
-            .integer(\.streamNodeMaxEntries, .natural), effect: .encodings),
+            .integer(\.streamNodeMaxEntries, .natural)),
     ]
 
     private static let snapshotsRows: [Setting] = [
-        Setting("save", .special(.savePoints), [.multiArgument], effect: .saveParameters),
+        Setting("save", .special(.savePoints), [.multiArgument]),
         Setting("dbfilename", .text(\.snapshotFileName, .snapshotFileName), [.protected]),
         Setting("rdbcompression", .flag(\.snapshotCompression)),
         Setting("rdbchecksum", .flag(\.snapshotChecksum), [.immutable]),
@@ -461,7 +460,7 @@ enum SettingTable {
 
     private static let appendOnlyRows: [Setting] = [
         Setting("appendonly", .flag(\.appendOnly), [.denyLoading], effect: .appendOnly),
-        Setting("appendfsync", .choice(\.appendSync), effect: .appendSync),
+        Setting("appendfsync", .choice(\.appendSync)),
         Setting("appendfilename", .text(\.appendFileName, .appendFileName), [.immutable]),
         Setting("appenddirname", .text(\.appendDirectoryName, .appendDirectoryName), [.immutable]),
         Setting("no-appendfsync-on-rewrite", .flag(\.noAppendSyncOnRewrite)),
@@ -516,10 +515,10 @@ enum SettingTable {
         Setting("repl-backlog-ttl", .integer(\.replicationBacklogSeconds, .natural)),
         Setting(
             "min-replicas-to-write", aliases: ["min-slaves-to-write"],
-            .integer(\.minReplicasToWrite, .natural32), effect: .goodReplicas),
+            .integer(\.minReplicasToWrite, .natural32)),
         Setting(
             "min-replicas-max-lag", aliases: ["min-slaves-max-lag"],
-            .integer(\.minReplicasMaxLagSeconds, .natural32), effect: .goodReplicas),
+            .integer(\.minReplicasMaxLagSeconds, .natural32)),
         Setting(
             "dual-channel-replication-enabled", .flag(\.dualChannelReplication), [.debug, .moot]),
         Setting("propagation-error-behavior", .choice(\.propagationErrorBehavior), [.unobeyed]),
@@ -538,7 +537,7 @@ enum SettingTable {
             .integer(\.slowLogMicroseconds, -1...Int.max)),
         Setting(
             "slowlog-max-len", aliases: ["commandlog-slow-execution-max-len"],
-            .integer(\.slowLogMaxLength, .natural), effect: .slowLog),
+            .integer(\.slowLogMaxLength, .natural)),
         Setting("commandlog-request-larger-than", .integer(\.largeRequestLogBytes, -1...Int.max)),
         Setting("commandlog-large-request-max-len", .integer(\.largeRequestLogMaxLength, .natural)),
         Setting("commandlog-reply-larger-than", .integer(\.largeReplyLogBytes, -1...Int.max)),
@@ -548,7 +547,7 @@ enum SettingTable {
         Setting(
             "latency-tracking-info-percentiles",
             .special(.latencyPercentiles), [.multiArgument]),
-        Setting("notify-keyspace-events", .special(.keyspaceEvents), effect: .keyspaceEvents),
+        Setting("notify-keyspace-events", .special(.keyspaceEvents)),
         Setting("tracking-table-max-keys", .integer(\.trackingTableMaxKeys, .natural)),
         Setting(
             "busy-reply-threshold", aliases: ["lua-time-limit"],
@@ -576,7 +575,7 @@ enum SettingTable {
             .integer(\.clusterReplicaValidityFactor, .natural32), [.unobeyed]),
         Setting(
             "cluster-replica-no-failover", aliases: ["cluster-slave-no-failover"],
-            .flag(\.clusterReplicaNoFailover), [.unobeyed], effect: .cluster),
+            .flag(\.clusterReplicaNoFailover), [.unobeyed]),
         Setting("cluster-require-full-coverage", .flag(\.clusterRequiresFullCoverage), [.unobeyed]),
         Setting(
             "cluster-allow-replica-migration", .flag(\.clusterAllowsReplicaMigration), [.unobeyed]),
@@ -585,29 +584,27 @@ enum SettingTable {
             "cluster-allow-pubsubshard-when-down", .flag(\.clusterAllowsShardPubSubWhenDown),
             [.unobeyed]),
         Setting(
-            "cluster-announce-ip", .optionalText(\.clusterAnnounceAddress), [.unobeyed],
-            effect: .cluster),
+            "cluster-announce-ip", .optionalText(\.clusterAnnounceAddress), [.unobeyed]),
         Setting(
             "cluster-announce-client-ipv4",
-            .optionalText(\.clusterAnnounceClientIPv4), [.unobeyed], effect: .cluster),
+            .optionalText(\.clusterAnnounceClientIPv4), [.unobeyed]),
         Setting(
             "cluster-announce-client-ipv6",
-            .optionalText(\.clusterAnnounceClientIPv6), [.unobeyed], effect: .cluster),
+            .optionalText(\.clusterAnnounceClientIPv6), [.unobeyed]),
         Setting(
-            "cluster-announce-port", .integer(\.clusterAnnouncePort, .port), [.unobeyed],
-            effect: .cluster),
+            "cluster-announce-port", .integer(\.clusterAnnouncePort, .port), [.unobeyed]),
         Setting(
             "cluster-announce-bus-port",
-            .integer(\.clusterAnnounceBusPort, .port), [.unobeyed], effect: .cluster),
+            .integer(\.clusterAnnounceBusPort, .port), [.unobeyed]),
         Setting(
             "cluster-announce-tls-port",
-            .integer(\.clusterAnnounceTLSPort, .port), [.unobeyed], effect: .cluster),
+            .integer(\.clusterAnnounceTLSPort, .port), [.unobeyed]),
         Setting(
             "cluster-announce-hostname",
-            .optionalText(\.clusterAnnounceHostname, .hostname), [.unobeyed], effect: .cluster),
+            .optionalText(\.clusterAnnounceHostname, .hostname), [.unobeyed]),
         Setting(
             "cluster-announce-human-nodename",
-            .optionalText(\.clusterAnnounceNodeName, .nodeName), [.unobeyed], effect: .cluster),
+            .optionalText(\.clusterAnnounceNodeName, .nodeName), [.unobeyed]),
         Setting(
             "cluster-preferred-endpoint-type", .choice(\.clusterPreferredEndpoint), [.unobeyed]),
         Setting(

@@ -21,7 +21,7 @@ struct InputSlots: ~Copyable {
         var filled = 0
         var parsed = 0
         var executed = 0
-        /// Requests of this slot in the batch.
+        /// The request is collected piece by piece in the connection.
         var isLarge = false
         var failure: ProtocolError?
         /// A request was not executed, nor is any behind it: the connection has to wait.

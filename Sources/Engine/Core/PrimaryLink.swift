@@ -13,6 +13,19 @@ final class PrimaryLink {
         case loading
         case connected
 
+        /// The states that may follow; from each the link may be lost, or given up.
+        var next: [State] {
+            switch self {
+            case .connect: [.connecting, .connect]
+            case .connecting: [.handshake, .connect]
+            case .handshake: [.transfer, .connected, .connect]
+            case .transfer: [.loading, .connect]
+            // Back for as long as it takes to lose it, where what came cannot be used.
+            case .loading: [.connected, .transfer, .connect]
+            case .connected: [.connect]
+            }
+        }
+
         /// What ROLE calls it.
         var name: StaticString {
             switch self {
@@ -31,7 +44,7 @@ final class PrimaryLink {
     }
 
     let primary: ReplicaSource
-    var state = State.connect
+    private(set) var state = State.connect
     var socket: Int32 = -1
     /// Which of the sockets it had this is.
     var generation: UInt32 = 0
@@ -65,6 +78,12 @@ final class PrimaryLink {
     var isOld = false
 
     init(_ primary: ReplicaSource) { self.primary = primary }
+
+    /// Goes on to a state that may follow.
+    func advance(to next: State) {
+        assert(state.next.contains(next), "the link goes from \(state) to \(next)")
+        state = next
+    }
 
     /// Takes the next line out of the input, without its end; nil if it is not whole.
     func takeLine() -> String? {

@@ -9,9 +9,18 @@ struct AppendOnlyState {
         /// Switched on; what is done goes into an increment that counts once the first base is there.
         case starting
         case on
+
+        /// The modes that may follow: a start opens what is there, else a rewrite begins it.
+        fileprivate var next: [Mode] {
+            switch self {
+            case .off: [.starting, .on]
+            case .starting: [.on, .off]
+            case .on: [.off]
+            }
+        }
     }
 
-    var mode = Mode.off
+    private(set) var mode = Mode.off
     let log: AppendOnlyLog
 
     // Writing and syncing.
@@ -57,6 +66,12 @@ struct AppendOnlyState {
 
     init(_ settings: Settings) {
         log = AppendOnlyLog(folder: settings.appendDirectoryName, name: settings.appendFileName)
+    }
+
+    /// Goes on to a mode that may follow.
+    mutating func advance(to next: Mode) {
+        assert(mode.next.contains(next), "the append-only file goes from \(mode) to \(next)")
+        mode = next
     }
 }
 
@@ -289,7 +304,7 @@ extension Server {
                         + "background AOF and starting a rewrite now.")
                 stopRewriteChild()
             }
-            appendOnly.mode = .starting
+            appendOnly.advance(to: .starting)
             if hasChild || transactions.isRunning {
                 log.warning(
                     "AOF was enabled but there is already another background operation. An AOF "
@@ -309,7 +324,7 @@ extension Server {
         if appendOnly.mode == .on { syncBeforeClosing() }
         stopRewriteChild()
         appendOnly.isRewriteWanted = false
-        appendOnly.mode = .off
+        appendOnly.advance(to: .off)
         // The next file may belong to another history.
         appendOnly.syncedOffset = 0
         appendOnly.syncingOffset = 0

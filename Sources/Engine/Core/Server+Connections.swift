@@ -70,7 +70,7 @@ extension Server {
             now: clock.wallMilliseconds, monotonic: clock.monotonicMilliseconds)
         beginSession(connection)
         withConnections { $0.insert(connection) }
-        if clientMemory.isLimited { countMemory(of: connection) }
+        if clientMemory.isLimited { clientMemory.count(connection, in: self) }
         statistics.connectionsReceived += 1
         return connection
     }
@@ -147,7 +147,7 @@ extension Server {
     private func stopWaitingForRoom(_ connection: Connection) {
         connection.watchesWritable = false
         updateInterest(connection)
-        if clientMemory.isLimited { countMemory(of: connection) }
+        if clientMemory.isLimited { clientMemory.count(connection, in: self) }
     }
 
     private func noteOutput(_ connection: Connection, _ count: Int) {
@@ -159,7 +159,7 @@ extension Server {
     func waitForRoom(_ connection: Connection) {
         checkOutputLimit(connection, connection.reply.count)
         guard connection.transport.isOpen else { return }
-        if clientMemory.isLimited { countMemory(of: connection) }
+        if clientMemory.isLimited { clientMemory.count(connection, in: self) }
         // Who is to be closed is not read from: bytes that keep coming must not wake the loop.
         let watchesReadable =
             connection.watchesReadable && !connection.gate.contains(.closing)
@@ -302,6 +302,17 @@ extension Server {
         while let connection = closing.next() { close(connection, connection.closeReason) }
     }
 
+    /// Tells all who may know a connection that it is being closed: the one list there is.
+    private func tellOfClosing(_ connection: Connection) {
+        waiting.forget(connection, in: self)
+        clientMemory.connectionClosed(connection)
+        stopTracking(connection)
+        stopMonitoring(connection)
+        endTransaction(connection)
+        endSubscriptions(connection)
+        forgetReplica(connection)
+    }
+
     /// Ends a connection: its descriptor, its place, what waits for it.
     func close(_ connection: Connection, _ reason: String) {
         guard connections.contains(connection) else { return }
@@ -312,13 +323,7 @@ extension Server {
         if connection.transport.isOpen { network?.remove(connection) }
         connection.closeTransport()
         connection.large = nil
-        waiting.forget(connection, in: self)
-        stopTracking(connection)
-        stopMonitoring(connection)
-        forgetMemory(of: connection)
-        endTransaction(connection)
-        endSubscriptions(connection)
-        forgetReplica(connection)
+        tellOfClosing(connection)
         connection.withPending { $0.release() }
         connection.reply.truncate(to: 0)
         replyPool.takeBack(connection.reply.takeBlock())

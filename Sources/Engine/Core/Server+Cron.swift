@@ -91,7 +91,7 @@ extension Server {
         saveIfDue()
         rewriteIfGrown()
         limitTracking()
-        clientMemory.mayEvict = true
+        clientMemory.tryAgain()
         sampling.cronTurns &+= 1
         // About once a second.
         if sampling.cronTurns % max(1, settings.hz) == 0 { replyPool.shrink() }
@@ -137,6 +137,6 @@ extension Server {
         if debug.replyPeakResetMilliseconds >= 0 && idle > debug.replyPeakResetMilliseconds {
             connection.replyPeak = 0
         }
-        if clientMemory.isLimited { countMemory(of: connection) }
+        if clientMemory.isLimited { clientMemory.count(connection, in: self) }
     }
 }

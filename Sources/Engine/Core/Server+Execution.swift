@@ -173,6 +173,13 @@ extension Server {
         releaseMessagesAfterCommand(&call)
     }
 
+    /// Hands over effects that nobody's command had: keys were evicted, which have nothing to do with each
+    /// other.
+    func handOutEffectsOfNobody() {
+        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit(asTransaction: false) }
+        if keyspace.hasEvents { followEvents() }
+    }
+
     /// Hands the recorded effects, those of `speaker` or of nobody, to whoever follows the keyspace.
     func followEvents() {
         repeat {

@@ -142,7 +142,7 @@ extension Server {
     /// Tells a replica from where the stream will go on behind the snapshot.
     private func beginReceiving(_ connection: Connection, at offset: Int) {
         guard let replica = connection.replica else { return }
-        replica.stage = .saving
+        replica.advance(to: .saving)
         replica.position = offset
         guard !replica.isSilent else { return }
         tell(connection, "+FULLRESYNC \(replication.id) \(offset)\r\n")
@@ -175,7 +175,7 @@ extension Server {
             replica.fileBytes = size
             replica.fileOffset = 0
             replica.file = file.release()
-            replica.stage = .sending
+            replica.advance(to: .sending)
             tell(connection, "$\(size)\r\n")
             serveReplica(connection)
         }
@@ -392,7 +392,7 @@ extension Server {
             log.notice(
                 "Streamed replica with replica \(name(of: connection)) via socket. Waiting for "
                     + "REPLCONF ACK from replica to enable streaming")
-            replica.stage = .online
+            replica.advance(to: .online)
             replica.holdsStreamBack = !replica.isSilent
             replica.acknowledgedAt = clock.monotonicMilliseconds
             if replica.isSilent || replica.wantsSnapshotOnly { putOnline(connection) }

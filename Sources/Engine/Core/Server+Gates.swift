@@ -166,7 +166,7 @@ extension Server {
 
     /// Makes room before a command; true where there is none for one that needs some.
     private func lacksMemory(_ call: inout Call, _ flags: CommandFlags) -> Bool {
-        let outcome = makeRoom()
+        let outcome = eviction.makeRoom(in: self)
         // What the client hears of evicted keys comes before the reply.
         releaseMessagesAfterCommand(&call)
         // A queue takes memory too, whatever is in it.

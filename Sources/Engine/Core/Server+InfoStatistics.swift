@@ -59,8 +59,8 @@ extension Server {
         info.field("evicted_keys", keyspace.counters.evicted)
         info.field("evicted_clients", statistics.clientsEvicted)
         info.field("evicted_scripts", 0)
-        info.field("total_eviction_exceeded_time", evictionExceeded.total)
-        info.field("current_eviction_exceeded_time", evictionExceeded.current)
+        info.field("total_eviction_exceeded_time", eviction.exceeded.total)
+        info.field("current_eviction_exceeded_time", eviction.exceeded.current)
     }
 
     private func writeLoop(to info: inout InfoText) {

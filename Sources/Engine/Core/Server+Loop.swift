@@ -96,7 +96,7 @@ extension Server {
         if replication.stream != nil { feedReplicas() }
         sendReplies()
         closeMarked()
-        if clientMemory.isLimited && clientMemory.isExceeded { evictClients() }
+        if clientMemory.isLimited && clientMemory.isExceeded { clientMemory.evictClients(in: self) }
         handBuriedBlocksOver()
         scheduleExpiry()
     }
@@ -121,7 +121,7 @@ extension Server {
         case .expire:
             sampling.expiryTimer = nil
             expireDueKeys()
-        case .evict: goOnEvicting()
+        case .evict: eviction.goOn(in: self)
         case .resumeAccepting: network?.resumeAccepting()
         case .waitIsOver(let client): waiting.timeIsOver(client: client, in: self)
         case .pauseIsOver: waiting.pauseIsOver(in: self)

@@ -66,6 +66,19 @@ struct MemoryReport {
 }
 
 extension Server {
+    /// Whether more memory is used than `maxmemory` allows.
+    var isOverMemoryLimit: Bool {
+        guard settings.maxMemoryBytes > 0 else { return false }
+        let used = usedMemory
+        return UInt64(used) > settings.maxMemoryBytes
+            && UInt64(max(0, used - uncountedMemory)) > settings.maxMemoryBytes
+    }
+
+    /// Bytes on their way to the append-only file and to replicas: evicting keys would make them more.
+    var uncountedMemory: Int {
+        keyspace.feed.memoryBytes + appendOnly.log.pendingBytes + replicaMemory
+    }
+
     /// O(connections + databases), and a look into /proc.
     func memoryReport() -> MemoryReport {
         var report = MemoryReport()

@@ -19,7 +19,7 @@ extension Server {
             return log.warning("Unable to connect to MASTER: \(error.message)")
         }
         Socket.setNoDelay(link.socket, true)
-        link.state = .connecting
+        link.advance(to: .connecting)
         link.lastInput = clock.monotonicMilliseconds
         log.notice("MASTER <-> REPLICA sync started")
     }
@@ -46,7 +46,7 @@ extension Server {
             return loseLink()
         }
         log.notice("Non blocking connect for SYNC fired the event.")
-        link.state = .handshake
+        link.advance(to: .handshake)
         link.questions = [.ping]
         watch(link)
         tell(link, ["PING"])
@@ -280,7 +280,7 @@ extension Server {
         speakForServer(connection, database: replication.database)
         link.connection = connection
         link.executed = 0
-        link.state = .connected
+        link.advance(to: .connected)
         link.lastInput = clock.monotonicMilliseconds
         replication.mayContinue = true
         keepHistory()
@@ -337,7 +337,7 @@ extension Server {
                 + "here: the link is dropped. Set 'databases' to what the master has, and start again."
         )
         // The load, if that is what comes to its end here, was not dropped.
-        if let link = replication.link, link.state == .loading { link.state = .transfer }
+        if let link = replication.link, link.state == .loading { link.advance(to: .transfer) }
         loseLink(retriesAtOnce: false)
     }
 
@@ -395,7 +395,7 @@ extension Server {
         let stood = link.state == .connected
         if stood { log.notice("Connection with master lost.") }
         closeLink(link)
-        link.state = .connect
+        link.advance(to: .connect)
         if stood {
             link.downSince = clock.monotonicMilliseconds
             log.notice("Caching the disconnected master state.")
@@ -410,7 +410,7 @@ extension Server {
     func dropLink() {
         guard let link = replication.link else { return }
         closeLink(link)
-        link.state = .connect
+        link.advance(to: .connect)
     }
 
     private func closeLink(_ link: PrimaryLink) {

@@ -59,7 +59,7 @@ extension Server {
     /// Counts a connection among the replicas from now on.
     func list(_ connection: Connection, _ stage: Replica.Stage) {
         guard let replica = connection.replica, connections.contains(connection) else { return }
-        replica.stage = stage
+        replica.advance(to: stage)
         replica.acknowledgedAt = clock.monotonicMilliseconds
         replica.waitsSince = clock.monotonicMilliseconds
         connection.gate.insert(.replica)
@@ -153,14 +153,14 @@ extension Server {
     /// From now on the replica follows the stream.
     func putOnline(_ connection: Connection) {
         guard let replica = connection.replica else { return }
-        replica.stage = .online
+        replica.advance(to: .online)
         replica.holdsStreamBack = false
         replica.acknowledgedAt = clock.monotonicMilliseconds
         if replica.wantsSnapshotOnly {
             log.notice(
                 "RDB transfer completed, rdb only replica (\(name(of: connection))) should be "
                     + "disconnected asap")
-            replica.stage = .served
+            replica.advance(to: .served)
             return closeSoon(connection)
         }
         log.notice("Synchronization with replica \(name(of: connection)) succeeded")

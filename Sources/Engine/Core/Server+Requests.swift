@@ -68,7 +68,7 @@ extension Server {
 
     /// A blocked or paused connection may go on sending; its bytes wait, up to a slot full.
     private func receiveWhileHalted(_ connection: Connection) {
-        defer { if clientMemory.isLimited { countMemory(of: connection) } }
+        defer { if clientMemory.isLimited { clientMemory.count(connection, in: self) } }
         let held = connection.pending.count + (connection.large?.rest.count ?? 0)
         let room = InputSlots.slotBytes - held
         if room <= 0 {
@@ -93,7 +93,7 @@ extension Server {
     /// Reads more of a request that is collected piece by piece.
     private func receiveLarge(_ connection: Connection) {
         guard let large = connection.large else { return }
-        defer { if clientMemory.isLimited { countMemory(of: connection) } }
+        defer { if clientMemory.isLimited { clientMemory.count(connection, in: self) } }
         statistics.reads &+= 1
         switch connection.transport.receive(into: large) {
         case nil: return failProtocol(connection, text: "ERR out of memory for the request")
@@ -107,8 +107,8 @@ extension Server {
             return closeForQueryBuffer(connection)
         }
         if clientMemory.isLimited {
-            countMemory(of: connection)
-            if clientMemory.isExceeded { evictClients() }
+            clientMemory.count(connection, in: self)
+            if clientMemory.isExceeded { clientMemory.evictClients(in: self) }
             if connection.gate.contains(.closing) { return }
         }
         addLarge(connection)
@@ -392,7 +392,7 @@ extension Server {
     private func finishSlot(_ index: Int) {
         let connection = slots[index].connection
         if connection.gate.contains(.closing) { return }
-        defer { if clientMemory.isLimited { countMemory(of: connection) } }
+        defer { if clientMemory.isLimited { clientMemory.count(connection, in: self) } }
         if slots[index].isLarge { return finishLarge(index, connection) }
         let isHalted =
             slots[index].isHeldBack || !connection.gate.isDisjoint(with: .halted)

@@ -137,7 +137,7 @@ extension Server {
 
     private func finishRewrite(_ temporary: String) throws(SystemError) {
         try appendOnly.log.rebase(on: temporary, isSnapshot: appendOnly.rewritesSnapshot)
-        if appendOnly.mode == .starting { appendOnly.mode = .on }
+        if appendOnly.mode == .starting { appendOnly.advance(to: .on) }
         appendOnly.rewrittenBytes = appendOnly.log.totalBytes
         appendOnly.lastSucceeded = true
         appendOnly.rewrites += 1
@@ -254,7 +254,7 @@ extension Server {
         try files.openLastIncrement()
         log.notice(
             "\(verb) AOF incr file \(files.manifest.increments.last?.name ?? "") on server start")
-        appendOnly.mode = .on
+        appendOnly.advance(to: .on)
         keyspace.feed.selectAnew()
         followPropagation()
         removeHistory()

@@ -15,13 +15,13 @@ extension Server {
         statistics.tracksLatency = settings.latencyTracking
         access.opensChannels = settings.aclChannelDefault == .allChannels
         followLogSettings()
-        followClientMemoryLimit()
+        clientMemory.settingsChanged(in: self)
         limitTracking()
         followSubscribers()
         followGates()
         if settings.maxMemoryBytes > 0 {
             gate.insert(.memoryLimit)
-            if isOverMemoryLimit { scheduleEviction() }
+            if isOverMemoryLimit { eviction.schedule(in: self) }
         } else {
             gate.remove(.memoryLimit)
         }
@@ -106,7 +106,7 @@ extension Server {
         case .maxMemory: warnOfSmallMemoryLimit()
         case .replicationBacklog: trimHistory()
         case .watchdog: wind()
-        default: break  // Read anew each time, or of a feature that does not exist yet.
+        case .none: break
         }
     }
 

@@ -8,7 +8,7 @@ extension Server {
     func beginReceiving(_ link: PrimaryLink, id: String, offset: Int) {
         link.snapshot = IncomingSnapshot(id: id, offset: offset)
         link.wasDropped = false
-        link.state = .transfer
+        link.advance(to: .transfer)
     }
 
     func receiveSnapshot(_ link: PrimaryLink) {
@@ -120,7 +120,7 @@ extension Server {
     /// Loading serves others meanwhile, so it waits for a moment at which nobody is being served.
     private func wantLoad(_ link: PrimaryLink) {
         guard link.state == .transfer else { return }
-        link.state = .loading
+        link.advance(to: .loading)
         network?.unwatchPrimary(link)
         timers.add(at: clock.monotonicMilliseconds, payload: .synchronize)
     }
@@ -149,7 +149,7 @@ extension Server {
                     + (snapshot.file >= 0 ? "disk" : "socket")
                     + ": \(error.text), check server logs.")
             if snapshot.file >= 0 { removeOldData() }
-            link.state = .transfer
+            link.advance(to: .transfer)
             loseLink()
         }
     }

@@ -31,7 +31,7 @@ extension Server {
         connection.session.tracking = mode
         keyspace.interest.insert(.tracking)
         followLogSettings()
-        if clientMemory.isLimited { countMemory(of: connection) }
+        if clientMemory.isLimited { clientMemory.count(connection, in: self) }
     }
 
     func stopTracking(_ connection: Connection) {

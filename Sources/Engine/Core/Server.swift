@@ -69,9 +69,9 @@ final class Server {
     /// What the speaker is sent besides, while its reply is not whole.
     var heldMessages = ReplyWriter()
     /// `maxmemory`.
-    var eviction = Eviction()
+    let eviction = Eviction()
     /// `maxmemory-clients`.
-    var clientMemory = ClientMemory()
+    let clientMemory = ClientMemory()
 
     /// What makes every request take the long way through the dispatcher.
     struct Gate: OptionSet {

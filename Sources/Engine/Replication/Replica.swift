@@ -14,6 +14,20 @@ final class Replica {
         case online
         /// Was sent a snapshot and wanted nothing but that.
         case served
+
+        /// The stages that may follow.
+        var next: Set<Stage> {
+            switch self {
+            case .introducing: [.waiting, .online]
+            case .waiting: [.saving]
+            // Through a file, or straight from the child that writes it.
+            case .saving: [.sending, .online]
+            case .sending: [.online]
+            // Once more when it has told that it has loaded what it was sent.
+            case .online: [.online, .served]
+            case .served: []
+            }
+        }
     }
 
     /// What it can do.
@@ -32,7 +46,7 @@ final class Replica {
         case nothing
     }
 
-    var stage = Stage.introducing
+    private(set) var stage = Stage.introducing
     var capabilities: Capabilities = []
     var content = Content.everything
     /// Asks for a snapshot only (`redis-cli --rdb`).
@@ -65,6 +79,12 @@ final class Replica {
     var fileBytes = 0
     /// How much of the piece that a child has just written was sent to it.
     var pieceSent = 0
+
+    /// Goes on to a stage that may follow.
+    func advance(to next: Stage) {
+        assert(stage.next.contains(next), "a replica goes from \(stage) to \(next)")
+        stage = next
+    }
 
     /// Whether the server counts it among its replicas.
     var isListed: Bool { stage != .introducing }

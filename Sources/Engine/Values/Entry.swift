@@ -102,7 +102,8 @@ struct Entry {
         case 2: .set
         case 3: .sortedSet
         case 4: .hash
-        default: .stream
+        case 5: .stream
+        default: preconditionFailure("an entry of no type")
         }
     }
 

@@ -141,12 +141,13 @@ import Testing
         func effects(_ name: String, _ value: String) throws -> [SettingEffect] {
             try SettingTable.set(bytes([(name, value)]), in: &settings).effects.map(\.effect)
         }
-        #expect(try effects("hz", "10") == [])
-        #expect(try effects("hz", "20") == [.hz])
+        #expect(try effects("maxclients", "10000") == [])
+        #expect(try effects("maxclients", "20") == [.maxClients])
+        #expect(try effects("hz", "20") == [])
         #expect(try effects("tls-cert-file", "a") == [.tls])
         #expect(try effects("tls-cert-file", "a") == [.tls])
-        #expect(try effects("save", "1 1") == [.saveParameters])
-        #expect(try effects("notify-keyspace-events", "KEA") == [.keyspaceEvents])
+        #expect(try effects("repl-backlog-size", "1mb") == [])
+        #expect(try effects("repl-backlog-size", "2mb") == [.replicationBacklog])
     }
 
     @Test func aliasesAreTheSameSetting() throws {

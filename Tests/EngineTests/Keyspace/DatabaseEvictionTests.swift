@@ -77,10 +77,10 @@ import Testing
         for index in 0..<10 { server.run("SET", "key:\(index)", "v") }
         server.run("CONFIG", "SET", "maxmemory", "1")
         server.server.gate.insert(.loading)
-        #expect(server.server.makeRoom() == .enough)
+        #expect(server.server.eviction.makeRoom(in: server.server) == .enough)
         #expect(server.server.keyspace[0].count == 10)
         server.server.gate.remove(.loading)
-        #expect(server.server.makeRoom() == .failed)
+        #expect(server.server.eviction.makeRoom(in: server.server) == .failed)
         #expect(server.server.keyspace[0].count == 0)
     }
 

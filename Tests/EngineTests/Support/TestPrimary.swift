@@ -22,7 +22,8 @@ final class TestPrimary {
         guard let link = server.replication.link else { preconditionFailure("not a replica") }
         self.link = link
         link.socket = pair[0]
-        link.state = .handshake
+        link.advance(to: .connecting)
+        link.advance(to: .handshake)
         link.questions = [.history]
         guard isUp else { return }
         server.follow(link)

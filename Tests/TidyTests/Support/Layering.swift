@@ -19,7 +19,7 @@ struct Layering {
     /// Layer 4, beside Core: what goes on beside the execution of commands, with state of its own.
     ///
     /// A room is handed the server; it knows no other room.
-    static let rooms: Set<String> = ["Waiting"]
+    static let rooms: Set<String> = ["Waiting", "Memory"]
     /// The one file of a feature that its siblings may mention: plain fields, no behaviour.
     static let sharedFeatureFile = "Settings"
 

@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 /// `maxmemory-clients`: who is closed when buffers take too much.
-@Suite struct ServerClientMemoryTests {
+@Suite struct ClientMemoryTests {
     /// A client with an unfinished request of `bytes`.
     private func hoarder(_ server: Server, _ bytes: Int) -> WireClient {
         let client = WireClient(server)

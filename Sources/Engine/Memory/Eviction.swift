@@ -6,7 +6,7 @@ import Reactor
 /// Before a command runs, keys are given up until the memory in use is below the limit. That stops
 /// after a while, which `maxmemory-eviction-tenacity` sets, and goes on between the turns of the
 /// loop. Only when nothing is left that the policy may take are commands that need memory refused.
-struct Eviction {
+final class Eviction {
     enum Outcome {
         /// The memory in use is below the limit, or eviction has to keep still for now.
         case enough
@@ -16,100 +16,89 @@ struct Eviction {
         case failed
     }
 
-    fileprivate var pool = EvictionPool()
-    fileprivate var measure: EvictionMeasure?
+    private var pool = EvictionPool()
+    private var measure: EvictionMeasure?
     /// Where a policy of chance goes on, so that all databases have their turn.
-    fileprivate var nextDatabase = 0
-    fileprivate var isScheduled = false
+    private var nextDatabase = 0
+    private var isScheduled = false
     /// When the limit was exceeded, in monotonic microseconds; 0: it is not.
-    fileprivate var exceededSince: Int64 = 0
-    fileprivate var exceededMicroseconds: Int64 = 0
+    private var exceededSince: Int64 = 0
+    private var exceededMicroseconds: Int64 = 0
 
-    mutating func resetStatistics() { exceededMicroseconds = 0 }
-}
-
-extension Server {
-    /// Whether more memory is used than `maxmemory` allows.
-    var isOverMemoryLimit: Bool {
-        guard settings.maxMemoryBytes > 0 else { return false }
-        let used = usedMemory
-        return UInt64(used) > settings.maxMemoryBytes
-            && UInt64(max(0, used - uncountedMemory)) > settings.maxMemoryBytes
-    }
-
-    /// Bytes on their way to the append-only file and to replicas: evicting keys would make them more.
-    var uncountedMemory: Int {
-        keyspace.feed.memoryBytes + appendOnly.log.pendingBytes + replicaMemory
-    }
+    // MARK: - Making room
 
     /// Evicts keys until the memory in use is below the limit, or for as long as a command may wait.
     @inline(never)
-    func makeRoom() -> Eviction.Outcome {
-        if clientMemory.isLimited { evictClientsFirst() }
-        guard isOverMemoryLimit else {
+    func makeRoom(in server: Server) -> Outcome {
+        if server.clientMemory.isLimited { evictClientsFirst(in: server) }
+        guard server.isOverMemoryLimit else {
             noteWithinLimit()
             return .enough
         }
         // Nothing changes while writes are paused, and a replica does as its primary does; what is
         // being loaded is to be there whole.
-        let obeys = replication.isReplica && settings.replicaIgnoresMaxMemory
-        guard !obeys, gate.isDisjoint(with: [.paused, .loading, .loadingBeside]) else {
+        let obeys = server.replication.isReplica && server.settings.replicaIgnoresMaxMemory
+        guard !obeys, server.gate.isDisjoint(with: [.paused, .loading, .loadingBeside]) else {
             return .enough
         }
         noteExceededLimit()
-        guard settings.maxMemoryPolicy != .noEviction else { return .failed }
+        guard server.settings.maxMemoryPolicy != .noEviction else { return .failed }
         let start = Clock.monotonicNanoseconds()
-        let outcome = evict(until: start &+ evictionNanoseconds)
-        if keyspace.interest.contains(.propagation) { keyspace.feed.endUnit(asTransaction: false) }
-        if keyspace.hasEvents { followEvents() }
-        noteLatency(.evictionCycle, nanoseconds: Clock.monotonicNanoseconds() - start)
+        let outcome = evict(
+            until: start &+ Self.nanoseconds(tenacity: server.settings.evictionTenacity), in: server
+        )
+        server.handOutEffectsOfNobody()
+        server.noteLatency(.evictionCycle, nanoseconds: Clock.monotonicNanoseconds() - start)
         switch outcome {
         case .enough: noteWithinLimit()
-        case .goesOn: scheduleEviction()
+        case .goesOn: schedule(in: server)
         case .failed: break
         }
         return outcome
     }
 
     /// Clients that take too much go before keys do, with what is on its way to them.
-    private func evictClientsFirst() {
-        if isOverMemoryLimit {
-            replying.forEach { countMemory(of: $0) }
-            listening.forEach { countMemory(of: $0) }
+    private func evictClientsFirst(in server: Server) {
+        let clientMemory = server.clientMemory
+        if server.isOverMemoryLimit {
+            server.replying.forEach { clientMemory.count($0, in: server) }
+            server.listening.forEach { clientMemory.count($0, in: server) }
         }
-        if clientMemory.isExceeded { evictClients() }
+        if clientMemory.isExceeded { clientMemory.evictClients(in: server) }
     }
 
     /// Another slice, from the timer.
-    func goOnEvicting() {
-        eviction.isScheduled = false
-        _ = makeRoom()
+    func goOn(in server: Server) {
+        isScheduled = false
+        _ = makeRoom(in: server)
     }
 
-    func scheduleEviction() {
-        guard !eviction.isScheduled else { return }
-        eviction.isScheduled = true
-        timers.add(at: clock.monotonicMilliseconds, payload: .evict)
+    /// Lets a slice follow in the next turn.
+    func schedule(in server: Server) {
+        guard !isScheduled else { return }
+        isScheduled = true
+        server.timers.add(at: server.clock.monotonicMilliseconds, payload: .evict)
     }
 
     /// How long a command may be held up: at most half a millisecond by default, and 15% more for
     /// every point of tenacity above 10; the last has no bound.
-    private var evictionNanoseconds: UInt64 {
-        let tenacity = settings.evictionTenacity
+    private static func nanoseconds(tenacity: Int) -> UInt64 {
         if tenacity >= 100 { return 1 << 62 }
         if tenacity <= 10 { return UInt64(tenacity) * 50_000 }
         return UInt64(500_000 * pow(1.15, Double(tenacity - 10)))
     }
 
-    private func evict(until end: UInt64) -> Eviction.Outcome {
-        let onlyExpiring = settings.maxMemoryPolicy.sparesLasting
+    private func evict(until end: UInt64, in server: Server) -> Outcome {
+        let onlyExpiring = server.settings.maxMemoryPolicy.sparesLasting
         var attempts = 0
-        while isOverMemoryLimit {
+        while server.isOverMemoryLimit {
             // What was given up earlier comes first: it is on its way.
-            let wasBuried = releaseBuried()
+            let wasBuried = Self.releaseBuried(in: server.keyspace)
             if !wasBuried {
-                guard hasVictims(onlyExpiring: onlyExpiring) else { return .failed }
-                evictOne(onlyExpiring: onlyExpiring)
+                guard Self.hasVictims(in: server.keyspace, onlyExpiring: onlyExpiring) else {
+                    return .failed
+                }
+                evictOne(onlyExpiring: onlyExpiring, in: server)
                 attempts += 1
             }
             if (wasBuried || attempts & 15 == 0) && Clock.monotonicNanoseconds() > end {
@@ -120,7 +109,7 @@ extension Server {
     }
 
     /// Frees some of what was removed and is not freed yet; false when there is nothing.
-    private func releaseBuried() -> Bool {
+    private static func releaseBuried(in keyspace: Keyspace) -> Bool {
         if keyspace.hasBuriedBlocks {
             keyspace.freeBuriedBlocks()
             return true
@@ -133,62 +122,63 @@ extension Server {
     // MARK: - Choosing
 
     /// Removes the key that is best to lose, if one is found among those drawn.
-    private func evictOne(onlyExpiring: Bool) {
-        guard let measure = settings.maxMemoryPolicy.measure else {
-            return evictByChance(onlyExpiring: onlyExpiring)
+    private func evictOne(onlyExpiring: Bool, in server: Server) {
+        guard let measure = server.settings.maxMemoryPolicy.measure else {
+            return evictByChance(onlyExpiring: onlyExpiring, in: server)
         }
-        if eviction.measure != measure {
-            eviction.pool.removeAll()
-            eviction.measure = measure
+        if self.measure != measure {
+            pool.removeAll()
+            self.measure = measure
         }
-        fillPool(by: measure, onlyExpiring: onlyExpiring)
-        while let candidate = eviction.pool.takeBest() {
-            if evict(candidate, by: measure, onlyExpiring: onlyExpiring) { return }
+        fillPool(by: measure, onlyExpiring: onlyExpiring, in: server)
+        while let candidate = pool.takeBest() {
+            if Self.evict(candidate, by: measure, onlyExpiring: onlyExpiring, in: server) { return }
         }
     }
 
     /// Removes a candidate unless it has gone, or was used, since it was drawn.
-
-    private func evict(
-        _ candidate: EvictionPool.Candidate, by measure: EvictionMeasure, onlyExpiring: Bool
+    private static func evict(
+        _ candidate: EvictionPool.Candidate, by measure: EvictionMeasure, onlyExpiring: Bool,
+        in server: Server
     ) -> Bool {
-        guard candidate.database < keyspace.databaseCount else { return false }
-        let database = keyspace[candidate.database]
+        guard candidate.database < server.keyspace.databaseCount else { return false }
+        let database = server.keyspace[candidate.database]
         return candidate.key.withByteView { bytes in
             let key = database.key(bytes)
             guard let entry = database.entryDueOrNot(key), entry.hasDeadline || !onlyExpiring,
                 database.rank(of: entry, by: measure) >= candidate.rank
             else { return false }
-            database.evict(entry, key, unlinks: settings.lazyEviction)
+            database.evict(entry, key, unlinks: server.settings.lazyEviction)
             return true
         }
     }
 
-    private func fillPool(by measure: EvictionMeasure, onlyExpiring: Bool) {
-        for index in 0..<keyspace.databaseCount {
-            let database = keyspace[index]
+    private func fillPool(by measure: EvictionMeasure, onlyExpiring: Bool, in server: Server) {
+        for index in 0..<server.keyspace.databaseCount {
+            let database = server.keyspace[index]
             guard database.hasVictims(onlyExpiring: onlyExpiring) else { continue }
             database.offerKeys(
-                to: &eviction.pool, by: measure, onlyExpiring: onlyExpiring,
-                atLeast: settings.maxMemorySamples, draw: { random.next() })
+                to: &pool, by: measure, onlyExpiring: onlyExpiring,
+                atLeast: server.settings.maxMemorySamples, draw: { server.random.next() })
         }
     }
 
-    private func hasVictims(onlyExpiring: Bool) -> Bool {
+    private static func hasVictims(in keyspace: Keyspace, onlyExpiring: Bool) -> Bool {
         (0..<keyspace.databaseCount).contains {
             keyspace[$0].hasVictims(onlyExpiring: onlyExpiring)
         }
     }
 
-    private func evictByChance(onlyExpiring: Bool) {
+    private func evictByChance(onlyExpiring: Bool, in server: Server) {
+        let keyspace = server.keyspace
         for _ in 0..<keyspace.databaseCount {
-            let database = keyspace[eviction.nextDatabase % keyspace.databaseCount]
-            eviction.nextDatabase = (database.index + 1) % keyspace.databaseCount
+            let database = keyspace[nextDatabase % keyspace.databaseCount]
+            nextDatabase = (database.index + 1) % keyspace.databaseCount
             if let entry = database.randomVictim(
-                onlyExpiring: onlyExpiring, draw: { random.next() })
+                onlyExpiring: onlyExpiring, draw: { server.random.next() })
             {
                 let key = Key(bytes: entry.key, hash: keyspace.hasher.hash(entry.key))
-                database.evict(entry, key, unlinks: settings.lazyEviction)
+                database.evict(entry, key, unlinks: server.settings.lazyEviction)
                 return
             }
         }
@@ -197,23 +187,24 @@ extension Server {
     // MARK: - Time above the limit
 
     private func noteExceededLimit() {
-        if eviction.exceededSince == 0 { eviction.exceededSince = monotonicMicroseconds }
+        if exceededSince == 0 { exceededSince = Self.monotonicMicroseconds }
     }
 
     private func noteWithinLimit() {
-        guard eviction.exceededSince != 0 else { return }
-        eviction.exceededMicroseconds += monotonicMicroseconds - eviction.exceededSince
-        eviction.exceededSince = 0
+        guard exceededSince != 0 else { return }
+        exceededMicroseconds += Self.monotonicMicroseconds - exceededSince
+        exceededSince = 0
     }
 
-    private var monotonicMicroseconds: Int64 { Int64(Clock.monotonicNanoseconds() / 1000) }
+    private static var monotonicMicroseconds: Int64 { Int64(Clock.monotonicNanoseconds() / 1000) }
 
     /// Milliseconds above the limit: since it was exceeded, and altogether.
-    var evictionExceeded: (current: Int64, total: Int64) {
-        let current =
-            eviction.exceededSince == 0 ? 0 : monotonicMicroseconds - eviction.exceededSince
-        return (current / 1000, (eviction.exceededMicroseconds + current) / 1000)
+    var exceeded: (current: Int64, total: Int64) {
+        let current = exceededSince == 0 ? 0 : Self.monotonicMicroseconds - exceededSince
+        return (current / 1000, (exceededMicroseconds + current) / 1000)
     }
+
+    func resetStatistics() { exceededMicroseconds = 0 }
 }
 
 extension MaxMemoryPolicy {
