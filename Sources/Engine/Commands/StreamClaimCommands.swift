@@ -94,7 +94,15 @@ enum StreamClaimCommands {
             return true
         }
 
-        /// Who claims; made only when there is something for it.
+        /// Sees who claims, even if there will be nothing for it.
+        mutating func begin(_ call: inout Call) {
+            if call.isPropagated && group.consumer(consumerName) == nil {
+                StreamGroupCommands.propagateConsumer(consumerName, key, groupName, call)
+            }
+            _ = consumer(&call)
+        }
+
+        /// Who claims.
         mutating func consumer(_ call: inout Call) -> StreamConsumer {
             if let found { return found }
             let consumer = StreamGroupCommands.consumer(consumerName, of: group, key, &call)
@@ -108,6 +116,7 @@ enum StreamClaimCommands {
         var claim = try Claim(&call)
         let options = try ClaimOptions(&call)
         var movesLastID = claim.move(to: options.lastID, isDelivery: options.idsEnd == 6, call)
+        claim.begin(&call)
         let begin = call.reply.deferLength()
         var claimed = 0
         for index in 5..<options.idsEnd {
@@ -242,6 +251,7 @@ enum StreamClaimCommands {
         let sweep = try Sweep(call.arguments)
         var claim = try Claim(&call)
         let group = claim.group
+        claim.begin(&call)
         var claimed: ContiguousArray<StreamID> = []
         var dropped: ContiguousArray<StreamID> = []
         var next: StreamID? = sweep.start

@@ -108,14 +108,13 @@ enum StreamInfoCommands {
         var cursor = stream.cursor(from: .zero, through: .largest)
         call.reply.entries(&cursor, atMost: most)
         call.reply.bulk("groups")
-        let groups = stream.groups
+        let groups = groups(of: stream)
         call.reply.array(groups.count)
-        for index in 0..<groups.count {
-            let group = StreamGroup(groups[index], in: stream.arena)
+        for (group, lag) in zip(groups, stream.lags(of: groups)) {
             call.reply.map(7)
             call.reply.bulk("name")
             call.reply.bulk(group.name)
-            replyProgress(&call, stream, group)
+            replyProgress(&call, group, lag: lag)
             call.reply.bulk("pel-count")
             call.reply.integer(group.pending.count)
             call.reply.bulk("pending")
@@ -125,9 +124,14 @@ enum StreamInfoCommands {
         }
     }
 
+    private static func groups(of stream: StreamValue) -> [StreamGroup] {
+        let groups = stream.groups
+        return (0..<groups.count).map { StreamGroup(groups[$0], in: stream.arena) }
+    }
+
     /// How far a group has read.
     private static func replyProgress(
-        _ call: inout Call, _ stream: StreamValue, _ group: StreamGroup
+        _ call: inout Call, _ group: StreamGroup, lag: Int64?
     ) {
         call.reply.bulk("last-delivered-id")
         call.reply.bulk(group.lastID)
@@ -138,7 +142,7 @@ enum StreamInfoCommands {
             call.reply.integer(group.entriesRead)
         }
         call.reply.bulk("lag")
-        if let lag = stream.lag(of: group) { call.reply.integer(lag) } else { call.reply.null() }
+        if let lag { call.reply.integer(lag) } else { call.reply.null() }
     }
 
     /// Pending entries; with their consumers where `group` is told.
@@ -184,10 +188,9 @@ enum StreamInfoCommands {
 
     static func groups(_ call: inout Call) throws(CommandError) {
         let stream = try find(&call)
-        let groups = stream.groups
+        let groups = groups(of: stream)
         call.reply.array(groups.count)
-        for index in 0..<groups.count {
-            let group = StreamGroup(groups[index], in: stream.arena)
+        for (group, lag) in zip(groups, stream.lags(of: groups)) {
             call.reply.map(6)
             call.reply.bulk("name")
             call.reply.bulk(group.name)
@@ -195,7 +198,7 @@ enum StreamInfoCommands {
             call.reply.integer(group.consumers.count)
             call.reply.bulk("pending")
             call.reply.integer(group.pending.count)
-            replyProgress(&call, stream, group)
+            replyProgress(&call, group, lag: lag)
         }
     }
 

@@ -290,7 +290,7 @@ enum StreamReadCommands {
                     entry, id, consumer, group, key, call.arguments[request.group], call)
             }
         }
-        consumer.activeTime = now
+        if !request.isAcknowledged { consumer.activeTime = now }
         call.reply.finishArray(begin, delivered)
         if call.isPropagated && request.isAcknowledged {
             StreamGroupCommands.propagateLastID(

@@ -403,16 +403,24 @@ extension StreamValue {
         group.lastID = id
     }
 
-    /// How many entries wait for `group`; nil where Redis would have to count them.
+    /// How many entries wait for each of some groups; nil where Redis would have to count them.
     ///
     /// What is told is counted all the same, as `entriesRead` is what a client may have said, and
-    /// entries that were trimmed wait for nobody. O(nodes that wait), and one node.
-    func lag(of group: StreamGroup) -> Int64? {
-        let isKnown =
-            length == 0 || group.lastID < firstID && largestDeletedID < firstID
+    /// entries that were trimmed wait for nobody. O(nodes that wait for any of them), and a node for each.
+    func lags(of groups: [StreamGroup]) -> [Int64?] {
+        let order = groups.indices.sorted { groups[$1].lastID < groups[$0].lastID }
+        let counts = counts(after: order.map { groups[$0].lastID })
+        var lags = [Int64?](repeating: nil, count: groups.count)
+        for (index, count) in zip(order, counts) where knowsLag(of: groups[index]) {
+            lags[index] = Int64(count)
+        }
+        return lags
+    }
+
+    private func knowsLag(of group: StreamGroup) -> Bool {
+        length == 0 || group.lastID < firstID && largestDeletedID < firstID
             || group.entriesRead != StreamGroup.unknown && !hasDeletions(from: group.lastID)
             || entriesUpTo(group.lastID) != nil
-        return isKnown ? Int64(count(after: group.lastID)) : nil
     }
 
     /// Whether an entry at or after `id` was deleted out of the middle.

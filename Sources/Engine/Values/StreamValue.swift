@@ -189,27 +189,31 @@ struct StreamValue {
         return nodes.id(at: first)
     }
 
-    /// How many entries come after `id`; O(nodes after it), and one node.
-    func count(after id: StreamID) -> Int {
-        if length == 0 || !(id < lastID) { return 0 }
-        if id < firstID { return length }
-        var count = 0
+    /// How many entries come after each of `ids`, the largest of them first.
+    ///
+    /// One pass: O(nodes after the smallest), and a node for each id.
+    func counts(after ids: [StreamID]) -> [Int] {
+        var behind = 0
         var position = nodes.last
-        while let here = position {
-            let node = StreamNode(Block(word: nodes.value(at: here)), in: arena)
-            let master = nodes.id(at: here)
-            if id < master {
-                count &+= node.counts.live
+        return ids.map { id in
+            if length == 0 || !(id < lastID) { return 0 }
+            if id < firstID { return length }
+            while let here = position, id < nodes.id(at: here) {
+                behind &+= node(at: here).counts.live
                 position = nodes.position(before: here)
-                continue
             }
-            var walk = node.walk(master: master)
+            guard let here = position else { return behind }
+            var walk = node(at: here).walk(master: nodes.id(at: here))
+            var count = behind
             while walk.step() {
                 if !walk.isDeleted && id < walk.id { count &+= 1 }
             }
-            break
+            return count
         }
-        return count
+    }
+
+    private func node(at position: StreamIndex<UInt64>.Position) -> StreamNode {
+        StreamNode(Block(word: nodes.value(at: position)), in: arena)
     }
 
     // MARK: - Deleting

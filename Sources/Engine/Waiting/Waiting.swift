@@ -186,6 +186,8 @@ final class Waiting {
             server.statistics.countFailed(wait.command)
         }
         end(connection, in: server)
+        // What it sent meanwhile was meant for a primary.
+        if reason == .roleChange { server.closeAfterReply(connection) }
         return true
     }
 

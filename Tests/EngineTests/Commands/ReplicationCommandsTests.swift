@@ -346,6 +346,9 @@ import Testing
                     "UNBLOCKED force unblock from blocking operation, instance state changed "
                         + "(master -> replica?)")
             ])
+        // What they have sent meanwhile was meant for a primary.
+        #expect(writer.connection.closesAfterReply)
+        #expect(writer.connection.gate.contains(.closing))
     }
 
     // MARK: - WAITAOF

@@ -119,6 +119,43 @@ struct StreamInfoCommandsTests {
         #expect(full["seen-time"] == .integer(now - 3) && full["active-time"] == .integer(now - 8))
     }
 
+    @Test func `who only acknowledges was given nothing to keep`() {
+        server.run("XADD", "s", "1", "n", "v")
+        server.run("XGROUP", "CREATE", "s", "g", "0")
+        server.run("XREADGROUP", "GROUP", "g", "c", "NOACK", "STREAMS", "s", ">")
+        #expect(map(server.run("XINFO", "CONSUMERS", "s", "g").elements[0])["inactive"] == -1)
+    }
+
+    /// As in 7.2 and later; and the replicas know of them too.
+    @Test func `who claims is seen even if there is nothing for it`() {
+        server.listen()
+        server.run("XADD", "s", "1", "n", "v")
+        server.run("XGROUP", "CREATE", "s", "g", "0")
+        server.advance(milliseconds: 7)
+        #expect(server.run("XCLAIM", "s", "g", "c", "0", "1") == [])
+        #expect(server.run("XAUTOCLAIM", "s", "g", "d", "0", "0").elements[1] == [])
+        let consumers = server.run("XINFO", "CONSUMERS", "s", "g").elements.map(map)
+        #expect(consumers.compactMap { $0["name"] } == [.bulk("c"), .bulk("d")])
+        for consumer in consumers { #expect(consumer["idle"] == 0 && consumer["inactive"] == -1) }
+        let fed = String(decoding: server.server.keyspace.feed.fileView.array, as: UTF8.self)
+        for name in ["c", "d"] {
+            #expect(fed.contains("CREATECONSUMER\r\n$1\r\ns\r\n$1\r\ng\r\n$1\r\n\(name)\r\n"))
+        }
+    }
+
+    /// A pass over the nodes for each group would be six hundred million steps.
+    @Test(.timeLimit(.minutes(1))) func `the lag of many groups takes one pass`() {
+        server.run("CONFIG", "SET", "stream-node-max-entries", "1")
+        for number in 1...20_000 { server.run("XADD", "s", "\(number)", "n", "v") }
+        for group in 0..<3000 {
+            server.run("XGROUP", "CREATE", "s", "g\(group)", "1", "ENTRIESREAD", "1")
+        }
+        let start = ContinuousClock.now
+        let groups = server.run("XINFO", "GROUPS", "s").elements
+        #expect(map(groups[2999])["lag"] == 19_999)
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
     private static let trimmed: [(requests: [[String]], lag: Int64)] = [
         ([["XTRIM", "s", "MAXLEN", "2"], ["XREADGROUP"]], 0),
         ([["XTRIM", "s", "MAXLEN", "2"]], 2),

@@ -51,6 +51,11 @@ struct WaitingTests {
         ]
         for _ in 0..<3000 {
             let place = random.below(clients.count)
+            // A change of roles has let it go.
+            if clients[place].connection.gate.contains(.closing) {
+                server.server.close(clients[place].connection, "")
+                clients[place] = server.connect()
+            }
             let client = clients[place]
             let isHalted = !client.connection.gate.isDisjoint(with: .halted)
             switch random.below(10) {
