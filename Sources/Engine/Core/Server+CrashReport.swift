@@ -30,13 +30,16 @@ extension Server {
     }
 
     /// The request of the batch that was begun and not finished; none while the server waits.
-    private var requestUnderWay: (Connection, Arguments, Int32)? {
+    var requestUnderWay: (Connection, Arguments, Int32)? {
         for index in 0..<batch.count {
             let request = batch[index]
             let slot = Int(request.slot)
-            guard slot < slots.count, !slots[slot].isHeldBack,
-                slots[slot].executed < request.inputEnd
-            else { continue }
+            guard slot < slots.count, !slots[slot].isHeldBack else { continue }
+            // A large request is the only one of its slot, and takes no bytes of it.
+            let isUnderWay =
+                slots[slot].isLarge
+                ? slots[slot].connection.id == speaker : slots[slot].executed < request.inputEnd
+            guard isUnderWay else { continue }
             return (slots[slot].connection, batch.arguments(of: request), request.command)
         }
         return nil

@@ -35,7 +35,7 @@ extension Server {
         guard !flags.isDisjoint(with: [.write, .mayReplicate, .framesChanges]) else {
             return .foreign
         }
-        // EXEC has let the next request wait.
+        // What is repeated waits for nothing.
         call.mayBlock = false
         let outer = speaker
         takeOutput(&call)

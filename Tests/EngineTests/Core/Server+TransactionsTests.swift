@@ -20,6 +20,7 @@ struct ServerTransactionsTests {
             ("set", ["SADD", "set", "a", "b"]), ("h", ["HSET", "h", "f", "1"]),
             ("ttl", ["SET", "ttl", "1", "EX", "100"]), ("hll", ["PFADD", "hll", "a"]),
             ("st", ["XADD", "st", "1-1", "f", "v"]), ("st", ["XGROUP", "CREATE", "st", "g", "$"]),
+            ("st", ["XGROUP", "CREATECONSUMER", "st", "g", "c"]),
         ] {
             _ = server.client.run(words)
             #expect(server.run("EXISTS", key) == 1)

@@ -12,8 +12,13 @@ final class TestServer {
     /// The client that `run` speaks for.
     let client: TestClient
 
-    /// - Parameter configuration: lines of a configuration file.
-    init(_ configuration: String = "", wallMilliseconds: Int64 = 1_700_000_000_000) {
+    /// - Parameters:
+    ///   - configuration: lines of a configuration file.
+    ///   - commands: rows beside those there are.
+    init(
+        _ configuration: String = "", wallMilliseconds: Int64 = 1_700_000_000_000,
+        commands: [Command] = []
+    ) {
         var settings = Settings()
         if !configuration.isEmpty {
             do {
@@ -25,7 +30,7 @@ final class TestServer {
         let log = Log()
         log.capturesLines = true
         server = Server(
-            settings: settings, commands: StandardCommands.all, log: log,
+            settings: settings, commands: StandardCommands.all + commands, log: log,
             clock: ServerClock(manualWallMilliseconds: wallMilliseconds),
             arena: Arena.create(rangeBytes: 1 << 30), freesDataAtEnd: true)
         do throws(UserLoadFailure) {

@@ -26,7 +26,7 @@ final class Client {
 
     private func connect<Address>(to name: inout Address, as type: Address.Type) throws {
         guard descriptor >= 0 else { throw Trouble("socket: \(String(cString: strerror(errno)))") }
-        var patience = timeval(tv_sec: 30, tv_usec: 0)
+        var patience = timeval(tv_sec: patienceSeconds, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience,
             socklen_t(MemoryLayout<timeval>.size))

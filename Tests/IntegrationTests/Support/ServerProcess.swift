@@ -270,7 +270,7 @@ struct Trouble: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-let patienceSeconds = 30
+let patienceSeconds = 60
 
 /// Looks again and again until something holds; a test fails that waits longer than that.
 func wait(
