@@ -302,7 +302,8 @@ extension Server {
         while let connection = closing.next() { close(connection, connection.closeReason) }
     }
 
-    /// Tells all who may know a connection that it is being closed: the one list there is.
+    /// Tells all who may know a connection that it is being closed; only the link to a primary hears of it
+    /// when it is gone from the table, as it may connect anew at once.
     private func tellOfClosing(_ connection: Connection) {
         waiting.forget(connection, in: self)
         clientMemory.connectionClosed(connection)

@@ -5,7 +5,8 @@ import Reactor
 /// `Origin` says on whose behalf a command runs and which steps around its handler that takes; the steps
 /// follow each other here in the order in which they are visible. A client's requests come in by
 /// `execute`, which looks at number of arguments and gates first; what EXEC queued and what a script
-/// calls by `runInside`; a client that waited by `runAgain`; what was recorded by `replay`.
+/// calls by `runInside`; a client that waited by `runAgain`; what was recorded by
+/// `repeatRecorded`.
 extension Server {
     /// Executes the request in `call.arguments`; `number` is its command, -1 if there is none.
     @inline(__always)

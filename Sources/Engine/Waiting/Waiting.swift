@@ -168,7 +168,9 @@ final class Waiting {
         clients[wait.subject.kind.rawValue].remove(connection.id)
         if let timer = wait.timer { server.timers.cancel(timer) }
         guard case .keys(let keys) = wait.subject else { return }
-        for index in keys { server.keyspace.expectNoLonger(wait.request.view[index]) }
+        withExtendedLifetime(wait) {
+            for index in keys { server.keyspace.expectNoLonger(wait.request.view[index]) }
+        }
         _ = lines.remove(client: connection.id)
         if lines.isEmpty { server.keyspace.interest.remove(.blocked) }
     }
